@@ -1,0 +1,11 @@
+# Unit tests stand beside what they test: src/<layer>/*_test.cc makes build/<preset>/test_<layer>.
+find_package(GTest REQUIRED)
+foreach(layer base os net model store image engine notice launch ledger tune agent control ui cli)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${layer}/*_test.cc)
+  if(sources)
+    add_executable(test_${layer} ${sources})
+    target_link_libraries(test_${layer} PRIVATE baton_${layer} GTest::gmock GTest::gtest_main)
+    add_test(NAME ${layer} COMMAND test_${layer})
+    set_tests_properties(${layer} PROPERTIES TIMEOUT 900)
+  endif()
+endforeach()

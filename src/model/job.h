@@ -1,0 +1,33 @@
+// Job: one spec, fully resolved and frozen. job.json is written once and never changes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "model/spec.h"
+
+namespace baton {
+
+constexpr int kFormatVersion = 1;
+
+struct Job {
+  std::string id;
+  int64_t created_ms = 0;          // wall clock of the submitter, for display
+  Spec spec;                       // paths absolute
+  std::vector<std::string> argv;   // command after substitution
+  Json image;                      // the image's record
+  std::string code_tree;           // sha256 of the code snapshot's manifest; "" without code
+  std::string spec_file;           // where it came from, for display
+  std::string submitter;           // "user@host", for display
+  Json provenance;                 // git commit and dirtiness of the code, baton version
+  std::string nonce;
+};
+
+std::string encode_job(const Job& job);
+// Code::too_new for a later format version, Code::corrupt for anything else that is not a job.
+Result<Job> decode_job(std::string_view text, const std::string& what);
+
+}  // namespace baton

@@ -1,0 +1,74 @@
+// HTTP/1.1 client, with TLS.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace baton {
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+struct HttpRequest {
+  std::string method = "GET";
+  std::string url;  // http:// or https://
+  Headers headers;
+  std::string body;
+  int64_t connect_timeout_ms = 10'000;  // name look-up and connection and TLS handshake together
+  int64_t timeout_ms = 60'000;          // the whole exchange, so that a slow drip ends too
+  uint64_t max_body = 64 << 20;         // a longer reply is Code::invalid
+  bool use_proxy = true;                // honour http(s)_proxy / no_proxy; metadata services must not
+};
+
+struct HttpResponse {
+  int status = 0;
+  Headers headers;
+  std::string body;
+  // The value of a header, by name without regard to case; "" when absent.
+  std::string header(const std::string& name) const;
+};
+
+// Cancels a request from another thread. Thread-safe, level-triggered.
+class Cancel {
+ public:
+  Cancel();
+  ~Cancel();
+  void set();
+  bool is_set() const { return set_; }
+  // Readable once set() was called.
+  int fd() const { return fd_; }
+  // Waits at most `timeout_ms`; true when cancelled.
+  bool wait_ms(int64_t timeout_ms) const;
+
+ private:
+  std::atomic<bool> set_{false};
+  int fd_;
+};
+
+class HttpClient {
+ public:
+  virtual ~HttpClient() = default;
+  // Any HTTP status is a success here. Errors: transient (no connection, reset, time-out, truncated
+  // reply), invalid (bad URL, reply too large), denied (certificate not trusted), cancelled.
+  // Thread-safe; connections are kept alive and reused.
+  virtual Result<HttpResponse> send(const HttpRequest& request, const Cancel* cancel = nullptr) = 0;
+};
+
+struct HttpClientOptions {
+  std::string ca_file;  // "": $SSL_CERT_FILE, else the system's bundle, else the one inside the binary
+};
+// Real client over sockets. Name look-up works in a static binary and without any file in /etc.
+std::unique_ptr<HttpClient> make_http_client(const HttpClientOptions& options = {});
+
+struct Url {
+  std::string scheme, host, port, target;  // target: path and query, at least "/"
+};
+Result<Url> parse_url(const std::string& url);
+
+}  // namespace baton
