@@ -19,37 +19,42 @@ struct ImageSpec {
   Form form = Form::host;
   std::string suite;                  // debian: "trixie"
   std::vector<std::string> packages;  // debian: sorted, unique; "name" or "name=version"
+  bool operator==(const ImageSpec&) const = default;
 };
 
 struct DataMount {
   std::string destination;  // absolute path in the container
   std::string source;       // as written; relative to the spec's directory
+  bool operator==(const DataMount&) const = default;
 };
 
 struct Spec {
-  std::string name = "job";            // [a-z0-9][a-z0-9._-]{0,62}
+  std::string name = "job";  // [a-z0-9][a-z0-9._-]{0,62}
   ImageSpec image;
-  std::optional<std::string> code;     // directory, relative to the spec's; none: no /app content
+  std::optional<std::string> code;  // directory, relative to the spec's; none: no /app content
   std::vector<DataMount> data;
-  std::string command;                 // before ${param} substitution; run by /bin/sh -c when a string
+  std::string command;  // before ${param} substitution; run by /bin/sh -c when a string
   std::vector<std::string> command_list;  // when written as a list: run without a shell
-  std::vector<std::pair<std::string, Json>> params;  // scalars, in the order written
+  // In the order written: strings, booleans, numbers, and {"value": 0.1, "text": "0.10"} for a
+  // number whose written form JSON would change. Read them through param_text and params_json.
+  std::vector<std::pair<std::string, Json>> params;
   std::vector<std::pair<std::string, std::string>> env;
-  std::vector<std::string> secrets;    // names only
+  std::vector<std::string> secrets;  // names only
   std::string results = "./results";
   int64_t checkpoint_every_ms = 60'000;
-  int checkpoint_keep = 3;             // >= 1
+  int checkpoint_keep = 3;  // >= 1
   int64_t grace_ms = 30'000;
   std::string signal = "SIGTERM";
   std::optional<int> max_preemptions;  // none: unlimited
   double cpus = 0;                     // 0: no limit
   uint64_t memory = 0;                 // bytes, 0: no limit
   int gpus = 0;
-  std::vector<std::string> devices;    // CDI names, resources.devices
+  std::vector<std::string> devices;  // CDI names, resources.devices
   uint64_t shm = 64ull << 20;
   bool network = true;
   int retries = 0;
-  std::optional<int64_t> timeout_ms;   // of one attempt's program, counted over all attempts
+  std::optional<int64_t> timeout_ms;  // of one attempt's program, counted over all attempts
+  bool operator==(const Spec&) const = default;
 };
 
 struct Override {
@@ -57,25 +62,33 @@ struct Override {
   std::string value;  // YAML scalar or flow text: "0.1", "[a, b]"
 };
 
-// Parses and checks. `file` names the text in errors: "baton.yaml:3:5: …". Every error is one sentence with
-// file:line:column, what was found, what was expected, and the nearest known key; several errors are joined
-// by newlines (at most 10). Overrides are named "--set params.lr=…" in errors.
-Result<Spec> parse_spec(const std::string& text, const std::string& file, const std::vector<Override>& overrides);
+// Parses and checks. `file` names the text in errors: "baton.yaml:3:5: …". Every error is one
+// sentence with file:line:column, what was found, what was expected, and the nearest known key;
+// several errors are joined by newlines (at most 10). Overrides are named "--set params.lr=…" in
+// errors.
+Result<Spec> parse_spec(const std::string& text, const std::string& file,
+                        const std::vector<Override>& overrides);
 
 // "key=value" → Override.
 Result<Override> parse_override(const std::string& text);
 
-// The spec as JSON, every default filled in; spec_from_json(spec_to_json(s)) == s.
+// The spec as JSON in the shape of the YAML, every default filled in;
+// spec_from_json(spec_to_json(s)) == s.
 Json spec_to_json(const Spec& spec);
+// Checks like parse_spec; Code::corrupt for what is not a spec.
 Result<Spec> spec_from_json(const Json& json);
 
-// Replaces ${name} with the parameter's value and $${ with ${; an unknown name is an error with did-you-mean.
-// `quote`: values are shell-quoted (string commands).
-Result<std::string> substitute(const std::string& text, const std::vector<std::pair<std::string, Json>>& params,
-                               bool quote);
+// Replaces ${name} with the parameter's value and $${ with ${; an unknown name is an error with
+// did-you-mean. `quote`: the text is a shell command, and every value stays one piece of text in
+// it, whether ${name} stands bare or in quotes. (Not known: here-documents and backquotes; there a
+// value is quoted as if it stood bare.)
+Result<std::string> substitute(const std::string& text,
+                               const std::vector<std::pair<std::string, Json>>& params, bool quote);
 
 // A parameter's value as text: strings bare, numbers as written, true/false.
 std::string param_text(const Json& value);
+// The parameters as one JSON object of plain strings, booleans and numbers: what params.json holds.
+Json params_json(const std::vector<std::pair<std::string, Json>>& params);
 // "learning-rate" → "BATON_PARAM_LEARNING_RATE".
 std::string param_variable(const std::string& name);
 

@@ -1,0 +1,100 @@
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "model/spec_tree.h"
+
+namespace baton {
+namespace {
+
+// Only what begins like a list, a map or a quoted string is YAML; anything else is the value
+// itself, so that
+// --set command="echo a: b # c" means what it says.
+std::optional<YamlProblem> parse_value(const std::string& text, YamlNode& node) {
+  std::string_view bare = trim(text);
+  if (!bare.empty() && std::string_view("[{\"'").find(bare[0]) != std::string_view::npos)
+    return parse_yaml(text, node);
+  node = YamlNode();
+  if (text.size() > kMaxYamlBytes) return YamlProblem{{}, "the value is too long"};
+  if (!is_utf8(text) || text.find('\0') != std::string::npos)
+    return YamlProblem{{}, "the value is not text in UTF-8"};
+  if (bare == "null" || bare == "~") return std::nullopt;
+  node.kind = YamlNode::Kind::scalar;
+  node.text = text;
+  node.quoted = text.empty();
+  return std::nullopt;
+}
+
+void set_place(YamlNode& node, const Place& place) {
+  node.place = place;
+  for (auto& key : node.keys) key.place = place;
+  for (auto& item : node.items) set_place(item, place);
+}
+
+// The map's value for `key`, added if absent.
+YamlNode& child(YamlNode& map, const std::string& key, const Place& place) {
+  map.kind = YamlNode::Kind::map;
+  if (YamlNode* found = map.find(key)) return *found;
+  map.keys.push_back({key, place});
+  map.items.emplace_back();
+  map.items.back().place = place;
+  return map.items.back();
+}
+
+bool can_hold_keys(const YamlNode& node) { return node.is_map() || node.is_null(); }
+
+// A slip in a parameter's name would silently run the experiment with the old value.
+bool is_slip(const YamlNode& params, const std::string& name, const Place& place, SpecReader& in) {
+  std::vector<std::string> known;
+  for (const auto& key : params.keys) known.push_back(key.name);
+  if (params.find(name) || !did_you_mean(name, known)) return false;
+  in.fail(place,
+          fmt::format("the spec has no parameter \"{}\"{} (if not, add it to params in the spec)",
+                      printable(name), suggestion(name, known)));
+  return true;
+}
+
+}  // namespace
+
+std::string override_name(const Override& override) { return override.path + "=" + override.value; }
+
+Result<Override> parse_override(const std::string& text) {
+  size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0)
+    return Error{
+        Code::invalid,
+        fmt::format("--set {} has no key and value, expected KEY=VALUE such as params.lr=0.1",
+                    printable(text)),
+        ""};
+  return Override{text.substr(0, equals), text.substr(equals + 1)};
+}
+
+void apply_override(YamlNode& root, const Override& override, int index, SpecReader& in) {
+  Place place;
+  place.override_index = index;
+  YamlNode value;
+  if (auto problem = parse_value(override.value, value)) return in.fail(place, problem->message);
+  set_place(value, place);
+  // No key goes deeper than two levels, and keys the user chooses may contain dots:
+  // "data./sets/v1.2".
+  size_t dot = override.path.find('.');
+  std::string first = override.path.substr(0, dot);
+  std::string second = dot == std::string::npos ? "" : override.path.substr(dot + 1);
+  if (first.empty() || (dot != std::string::npos && second.empty()) || !is_utf8(override.path))
+    return in.fail(place, "the key is not a name such as params.lr");
+  if (!can_hold_keys(root)) return;  // reported when the tree is checked
+  YamlNode& target = child(root, first, place);
+  if (dot == std::string::npos) {
+    target = std::move(value);
+    return;
+  }
+  if (!can_hold_keys(target))
+    return in.fail(
+        place,
+        fmt::format(
+            "{0} is {1}, so it has no {2}; set the whole of it, as in --set '{0}={{{2}: …}}'",
+            printable(first), describe(target), printable(second)));
+  if (first == "params" && is_slip(target, second, place, in)) return;
+  child(target, second, place) = std::move(value);
+}
+
+}  // namespace baton

@@ -1,0 +1,178 @@
+#include "model/spec_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/text.h"
+
+namespace baton {
+namespace {
+
+constexpr size_t kMaxErrors = 10;
+
+std::string shortened(const std::string& text) {
+  std::string shown = printable(text.substr(0, 60));
+  return text.size() > 60 ? shown + "…" : shown;
+}
+
+// "12000" ms → "12s": whole units only, as a user would write it.
+std::string duration_text(int64_t ms) {
+  static const std::pair<int64_t, const char*> kUnits[] = {
+      {86'400'000, "d"}, {3'600'000, "h"}, {60'000, "m"}, {1000, "s"}};
+  for (const auto& [unit, name] : kUnits)
+    if (ms != 0 && ms % unit == 0) return fmt::format("{}{}", ms / unit, name);
+  return fmt::format("{}ms", ms);
+}
+
+}  // namespace
+
+std::string describe(const YamlNode& node) {
+  switch (node.kind) {
+    case YamlNode::Kind::null:
+      return "empty";
+    case YamlNode::Kind::list:
+      return "a list";
+    case YamlNode::Kind::map:
+      return "a map";
+    case YamlNode::Kind::scalar:
+      break;
+  }
+  return "\"" + shortened(node.text) + "\"";
+}
+
+std::string suggestion(const std::string& word, const std::vector<std::string>& candidates) {
+  auto near = did_you_mean(word, candidates);
+  return near ? fmt::format("; did you mean \"{}\"?", *near) : "";
+}
+
+SpecReader::SpecReader(std::string file, std::vector<std::string> overrides)
+    : file_(std::move(file)), overrides_(std::move(overrides)) {}
+
+std::string SpecReader::where(const Place& place) const {
+  if (place.override_index >= 0)
+    return "--set " + printable(overrides_[static_cast<size_t>(place.override_index)]);
+  if (place.line <= 0) return file_;
+  return fmt::format("{}:{}:{}", file_, place.line, place.column);
+}
+
+void SpecReader::fail(const Place& place, const std::string& message) {
+  errors_.push_back(where(place) + ": " + message);
+}
+
+void SpecReader::expected(const YamlNode& node, const std::string& path, const std::string& what) {
+  fail(node.place, fmt::format("{} is {}, expected {}", path, describe(node), what));
+}
+
+Error SpecReader::error(Code code) const {
+  std::string all;
+  for (size_t i = 0; i < std::min(errors_.size(), kMaxErrors); ++i)
+    all += (i ? "\n" : "") + errors_[i];
+  if (errors_.size() > kMaxErrors)
+    all += fmt::format("\n… and {} more", errors_.size() - kMaxErrors);
+  return {code, all, ""};
+}
+
+void SpecReader::read_map(const YamlNode& node, const std::string& path, const Fields& fields) {
+  if (node.is_null()) return;
+  if (!node.is_map())
+    return expected(node, path.empty() ? "the spec" : path, "a map (\"key: value\" lines)");
+  for (size_t i = 0; i < node.keys.size(); ++i) {
+    const YamlKey& key = node.keys[i];
+    auto field = std::find_if(fields.begin(), fields.end(),
+                              [&](const auto& f) { return f.first == key.name; });
+    if (field != fields.end()) {
+      field->second(node.items[i], path.empty() ? key.name : path + "." + key.name);
+      continue;
+    }
+    std::vector<std::string> known;
+    for (const auto& f : fields) known.push_back(f.first);
+    std::string hint = suggestion(key.name, known);
+    if (hint.empty())
+      hint = fmt::format("; {} takes {}", path.empty() ? "a spec" : path, fmt::join(known, ", "));
+    fail(key.place, fmt::format("unknown key \"{}\"{}{}", shortened(key.name),
+                                path.empty() ? "" : " in " + path, hint));
+  }
+}
+
+void SpecReader::read_entries(const YamlNode& node, const std::string& path,
+                              const std::string& what, const Entry& each) {
+  if (node.is_null()) return;
+  if (!node.is_map()) return expected(node, path, what);
+  for (size_t i = 0; i < node.keys.size(); ++i) each(node.keys[i], node.items[i]);
+}
+
+void SpecReader::read_list(const YamlNode& node, const std::string& path, const std::string& what,
+                           std::vector<std::string>& target) {
+  if (node.is_null()) return;
+  if (!node.is_list()) return expected(node, path, what);
+  std::vector<std::string> found;
+  for (size_t i = 0; i < node.items.size(); ++i) {
+    std::string item;
+    read_text(node.items[i], fmt::format("{}[{}]", path, i), "text", item);
+    if (!item.empty()) found.push_back(std::move(item));
+  }
+  target = std::move(found);
+}
+
+void SpecReader::read_text(const YamlNode& node, const std::string& path, const std::string& what,
+                           std::string& target) {
+  if (!node.is_scalar() || node.text.empty()) return expected(node, path, what);
+  target = node.text;
+}
+
+void SpecReader::read_bool(const YamlNode& node, const std::string& path, bool& target) {
+  // YAML 1.1 and 1.2 disagree on yes and no; where nothing else is possible, both readings are
+  // clear.
+  std::string word = node.is_scalar() ? node.text : "";
+  std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) {
+    return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
+  });
+  if (word == "true" || word == "yes" || word == "on")
+    target = true;
+  else if (word == "false" || word == "no" || word == "off")
+    target = false;
+  else
+    expected(node, path, "true or false");
+}
+
+void SpecReader::read_int(const YamlNode& node, const std::string& path, int least, int most,
+                          int& target) {
+  int value = 0;
+  const std::string& text = node.text;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  bool octal_like = text.size() > 1 && text[0] == '0';
+  if (!node.is_scalar() || error != std::errc() || end != text.data() + text.size() || octal_like ||
+      value < least || value > most)
+    return expected(node, path, fmt::format("a whole number from {} to {}", least, most));
+  target = value;
+}
+
+void SpecReader::read_size(const YamlNode& node, const std::string& path, uint64_t least,
+                           uint64_t& target) {
+  auto bytes = node.is_scalar() ? parse_size(node.text) : std::nullopt;
+  if (!bytes) return expected(node, path, "a size such as 512M or 4G");
+  if (*bytes != 0 && *bytes < least)
+    return expected(node, path, fmt::format("at least {} (units: K, M, G, T)", human_size(least)));
+  target = *bytes;
+}
+
+void SpecReader::read_duration(const YamlNode& node, const std::string& path, int64_t least_ms,
+                               int64_t most_ms, int64_t& target) {
+  auto ms = node.is_scalar() ? parse_duration_ms(node.text) : std::nullopt;
+  if (!ms) return expected(node, path, "a duration such as 30s, 5m or 12h");
+  if (*ms < least_ms || *ms > most_ms)
+    return expected(
+        node, path,
+        fmt::format("a duration from {} to {}", duration_text(least_ms), duration_text(most_ms)));
+  target = *ms;
+}
+
+SpecReader::Handler SpecReader::unsupported() {
+  return [this](const YamlNode& node, const std::string& path) {
+    fail(node.place, path + " is not supported yet");
+  };
+}
+
+}  // namespace baton
