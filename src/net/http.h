@@ -23,7 +23,7 @@ struct HttpRequest {
   int64_t connect_timeout_ms = 10'000;  // name look-up and connection and TLS handshake together
   int64_t timeout_ms = 60'000;          // the whole exchange, so that a slow drip ends too
   uint64_t max_body = 64 << 20;         // a longer reply is Code::invalid
-  bool use_proxy = true;                // honour http(s)_proxy / no_proxy; metadata services must not
+  bool use_proxy = true;  // honour http(s)_proxy / no_proxy; metadata services must not
 };
 
 struct HttpResponse {
@@ -60,15 +60,28 @@ class HttpClient {
   virtual Result<HttpResponse> send(const HttpRequest& request, const Cancel* cancel = nullptr) = 0;
 };
 
+// Where name look-up reads; only tests change it.
+struct ResolverOptions {
+  std::string hosts_file = "/etc/hosts";
+  std::string resolv_conf = "/etc/resolv.conf";
+  uint16_t dns_port = 53;
+};
+
 struct HttpClientOptions {
-  std::string ca_file;  // "": $SSL_CERT_FILE, else the system's bundle, else the one inside the binary
+  std::string
+      ca_file;  // "": $SSL_CERT_FILE, else the system's bundle, else the one inside the binary
+  ResolverOptions resolver;
 };
 // Real client over sockets. Name look-up works in a static binary and without any file in /etc.
+// Starts no thread and opens no file before the first request; does not follow redirects.
+// Proxies are read from the environment once, here.
 std::unique_ptr<HttpClient> make_http_client(const HttpClientOptions& options = {});
 
 struct Url {
   std::string scheme, host, port, target;  // target: path and query, at least "/"
 };
+// Scheme and host in lower case, an IPv6 address without its brackets, the scheme's port where none
+// is given, a fragment dropped. Code::invalid for anything else, user names and passwords included.
 Result<Url> parse_url(const std::string& url);
 
 }  // namespace baton

@@ -1,0 +1,181 @@
+#include "net/connection.h"
+
+#include <fcntl.h>
+#include <strings.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "base/text.h"
+#include "net/reply_parser.h"
+#include "net/tls.h"
+
+namespace baton {
+namespace {
+
+constexpr size_t kReadSize = 64 << 10;
+constexpr int kMaxInterim = 16;  // 1xx replies before the final one
+constexpr uint64_t kMaxProxyReply = 1 << 20;
+
+std::string bracketed(const std::string& host) {
+  return host.find(':') == std::string::npos ? host : "[" + host + "]";
+}
+
+std::string authority(const Url& url) {
+  bool usual = url.port == (url.scheme == "https" ? "443" : "80");
+  return bracketed(url.host) + (usual ? "" : ":" + url.port);
+}
+
+bool has_header(const Headers& headers, const char* name) {
+  return std::any_of(headers.begin(), headers.end(), [&](const auto& header) {
+    return strcasecmp(header.first.c_str(), name) == 0;
+  });
+}
+
+std::string request_head(const HttpRequest& request, const Route& route) {
+  bool through_plain_proxy = route.proxy && route.url.scheme == "http";
+  std::string head = request.method + " ";
+  if (through_plain_proxy) head += "http://" + authority(route.url);
+  head += route.url.target + " HTTP/1.1\r\n";
+  auto add = [&head](const std::string& name, const std::string& value) {
+    head += name + ": " + value + "\r\n";
+  };
+  auto add_default = [&](const char* name, const std::string& value) {
+    if (!has_header(request.headers, name)) add(name, value);
+  };
+  add_default("Host", authority(route.url));
+  add_default("User-Agent", "baton");
+  add_default("Accept", "*/*");
+  if (through_plain_proxy && !route.proxy->authorization.empty())
+    add("Proxy-Authorization", route.proxy->authorization);
+  for (const auto& [name, value] : request.headers) add(name, value);
+  bool may_have_body =
+      request.method != "GET" && request.method != "HEAD" && request.method != "DELETE";
+  if (may_have_body || !request.body.empty())
+    add("Content-Length", std::to_string(request.body.size()));
+  return head + "\r\n";
+}
+
+std::string connect_head(const Route& route) {
+  std::string target = bracketed(route.url.host) + ":" + route.url.port;
+  std::string head = "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n";
+  if (!route.proxy->authorization.empty())
+    head += "Proxy-Authorization: " + route.proxy->authorization + "\r\n";
+  return head + "\r\n";
+}
+
+// Asks the proxy for a tunnel. Read byte by byte, so that nothing of what comes through it is
+// swallowed.
+Status open_tunnel(Transport& proxy, const Route& route, const Deadline& deadline,
+                   const Cancel* cancel) {
+  BATON_TRY(proxy.write_all(connect_head(route), deadline, cancel));
+  ReplyParser parser(false, [](std::string_view) { return Status(); });
+  std::string pending;
+  for (uint64_t total = 0; !parser.done(); ++total) {
+    char byte = 0;
+    BATON_ASSIGN(size_t n, proxy.read_some(&byte, 1, deadline, cancel));
+    if (n == 0) return parser.end();
+    if (total > kMaxProxyReply) return Error{Code::transient, "the proxy's reply does not end", ""};
+    pending += byte;
+    if (byte != '\n') continue;
+    BATON_ASSIGN(size_t used, parser.put(pending));
+    pending.erase(0, used);
+  }
+  int status = parser.response().status;
+  if (status / 100 == 2) return {};
+  std::string where = route.proxy->host + ":" + route.proxy->port;
+  return Error{
+      status == 407 ? Code::denied : Code::transient,
+      "the proxy " + where + " refuses to connect to " + authority(route.url) + " (status " +
+          std::to_string(status) + ")",
+      status == 407
+          ? "put the user name and password into https_proxy: http://user:password@host:port"
+          : ""};
+}
+
+}  // namespace
+
+std::string Route::key() const {
+  std::string through =
+      proxy ? " via " + proxy->host + ":" + proxy->port + " " + proxy->authorization : "";
+  return url.scheme + "://" + bracketed(url.host) + ":" + url.port + through;
+}
+
+Result<std::unique_ptr<HttpConnection>> HttpConnection::open(const Route& route,
+                                                             const ResolverOptions& resolver,
+                                                             const TlsContext* tls,
+                                                             const Deadline& deadline,
+                                                             const Cancel* cancel) {
+  const std::string& host = route.proxy ? route.proxy->host : route.url.host;
+  const std::string& port = route.proxy ? route.proxy->port : route.url.port;
+  BATON_ASSIGN(Fd fd, connect_tcp(host, port, resolver, deadline, cancel));
+  std::string peer = bracketed(route.url.host) + ":" + route.url.port;
+  if (!tls)
+    return std::unique_ptr<HttpConnection>(
+        new HttpConnection(make_plain_transport(std::move(fd), peer)));
+  if (route.proxy) {
+    Fd copy(fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+    auto plain = make_plain_transport(std::move(copy), host + ":" + port);
+    BATON_TRY(open_tunnel(*plain, route, deadline, cancel));
+  }
+  BATON_ASSIGN(auto transport,
+               make_tls_transport(std::move(fd), route.url.host, peer, *tls, deadline, cancel));
+  return std::unique_ptr<HttpConnection>(new HttpConnection(std::move(transport)));
+}
+
+Result<HttpResponse> HttpConnection::exchange(const HttpRequest& request, const Route& route,
+                                              const Deadline& deadline, const Cancel* cancel) {
+  answered_ = reusable_ = false;
+  Status sent = transport_->write_all(request_head(request, route), deadline, cancel);
+  if (sent.ok()) sent = transport_->write_all(request.body, deadline, cancel);
+  if (sent.is(Code::cancelled) || (!sent.ok() && deadline.passed())) return sent.error();
+  // A server may refuse and close before it has read everything; what it said counts.
+  auto reply = read_reply(request.method != "HEAD", request.max_body, deadline, cancel);
+  if (!sent.ok()) {
+    reusable_ = false;
+    if (!reply.ok()) return sent.error();
+  }
+  return reply;
+}
+
+Result<HttpResponse> HttpConnection::read_reply(bool body_follows, uint64_t max_body,
+                                                const Deadline& deadline, const Cancel* cancel) {
+  std::string body;
+  auto keep = [&](std::string_view piece) -> Status {
+    if (piece.size() > max_body - body.size())
+      return Error{Code::invalid,
+                   "the reply is longer than the " + human_size(max_body) + " expected at most",
+                   ""};
+    body += piece;
+    return {};
+  };
+  std::string pending;
+  std::vector<char> buffer(kReadSize);
+  for (int interim = 0; interim < kMaxInterim; ++interim) {
+    ReplyParser parser(body_follows, keep);
+    while (!parser.done()) {
+      size_t used = 0;
+      if (!pending.empty()) {
+        BATON_ASSIGN(used, parser.put(pending));
+      }
+      pending.erase(0, used);
+      if (parser.done()) break;
+      if (used > 0 && !pending.empty()) continue;
+      BATON_ASSIGN(size_t n, transport_->read_some(buffer.data(), buffer.size(), deadline, cancel));
+      answered_ = answered_ || n > 0;
+      if (n == 0) {
+        BATON_TRY(parser.end());
+        break;
+      }
+      pending.append(buffer.data(), n);
+    }
+    if (parser.response().status / 100 == 1) continue;
+    reusable_ = parser.keep_alive() && pending.empty();
+    HttpResponse response = std::move(parser.response());
+    response.body = std::move(body);
+    return response;
+  }
+  return Error{Code::transient, "the server sent nothing but interim replies", ""};
+}
+
+}  // namespace baton
