@@ -1,10 +1,11 @@
 // ObjectStore: immutable objects under slash-separated keys, on a directory or in a bucket.
 //
 // Everything durable goes through here. The one primitive that safety rests on is create(): it
-// succeeds for exactly one caller. Keys are 1..900 bytes of [A-Za-z0-9._~=,+@-] and '/', with no empty,
-// "." or ".." part (valid_key). Implementations are thread-safe. After a successful return the object
-// survives a crash of this machine. Errors: see each call; Code::transient may be retried by the caller
-// (retry decorator does), Code::denied / no_space / permanent may not.
+// succeeds for exactly one caller. Keys: see valid_key(); no key may be another one's directory
+// ("a" and "a/b"). Implementations are thread-safe. After a successful create() the object survives
+// a crash of this machine. Errors: see each call; a malformed key is Code::invalid everywhere;
+// Code::transient may be retried by the caller (retry decorator does), Code::denied / no_space /
+// permanent may not.
 #pragma once
 
 #include <cstdint>
@@ -24,9 +25,11 @@ struct ObjectInfo {
 };
 
 struct ListOptions {
-  std::string after;       // only keys greater than this; "" from the start
+  std::string after = {};  // only keys greater than this; "" from the start
   size_t limit = 1000;     // at most so many entries (1..100000)
-  bool directories = false;  // true: one level only; deeper keys fold into one entry "prefix/part/" of size 0
+  // One level only; deeper keys fold into one entry "prefix/part/" of size 0.
+  bool directories = false;
+  bool sizes = true;  // false: sizes may be left 0, which spares a directory one stat(2) per entry
 };
 
 struct ListPage {
@@ -38,12 +41,13 @@ class ObjectStore {
  public:
   virtual ~ObjectStore() = default;
 
-  // Creates the object if its name is free. Code::exists when it is taken, also when it was taken by an
-  // earlier try of this very call whose reply was lost: the ledger compares nonces before it believes that.
-  // On any other error the object may or may not have been created.
+  // Creates the object if its name is free. Code::exists when it is taken, also when it was taken
+  // by an earlier try of this very call whose reply was lost: the ledger compares nonces before it
+  // believes that. On any other error the object may or may not have been created.
   virtual Status create(const std::string& key, std::string_view bytes) = 0;
 
-  // Creates or overwrites. Readers see the old or the new content, never a mixture. For heartbeats and hints only.
+  // Creates or overwrites. Readers see the old or the new content, never a mixture; after a crash
+  // of the machine they may see neither. For heartbeats and hints only.
   virtual Status put(const std::string& key, std::string_view bytes) = 0;
 
   // The whole object. Code::not_found; Code::invalid when it is larger than `limit` bytes.
@@ -60,18 +64,29 @@ class ObjectStore {
   // Entries whose key starts with `prefix` (which must be "" or end with '/').
   virtual Result<ListPage> list(const std::string& prefix, const ListOptions& options) = 0;
 
-  // Durability barrier: with defer_sync(true), create() of keys under "…/blobs/" may return before the
-  // bytes are durable; flush() makes everything created so far durable. A no-op where writes are durable at once.
+  // Durability barrier: with defer_sync(true), create() of keys under "…/blobs/" may return before
+  // the bytes are durable; flush() makes everything created so far durable. A no-op where writes
+  // are durable at once. When flush() fails, what it could not make durable is gone and may be
+  // created again.
+  virtual void defer_sync(bool on) = 0;
   virtual Status flush() = 0;
 
-  // For messages: "/home/me/.local/share/baton/store", "s3://bucket/prefix". Never contains credentials.
+  // For messages: "/home/me/.local/share/baton/store", "s3://bucket/prefix". Never contains
+  // credentials.
   virtual std::string name() const = 0;
 };
 
-// True when `key` is well formed (see above).
+// True when `key` is well formed: 1..900 bytes in parts of 1..255 bytes of [A-Za-z0-9._~=,+@-],
+// separated by '/'; no part is "." or ".."; the first is not "tmp", which belongs to the directory
+// store's temporary files.
 bool valid_key(std::string_view key);
+// True for "" and for a valid key followed by '/'.
+bool valid_prefix(std::string_view prefix);
+// The errors for keys and prefixes that are not.
+Status check_key(std::string_view key);
+Status check_prefix(std::string_view prefix);
 
-// All keys below `prefix`, page by page; stops early when `each` returns false.
+// All keys below `prefix`, in pages of options.limit; stops early when `each` returns false.
 Status for_each_object(ObjectStore& store, const std::string& prefix, const ListOptions& options,
                        const std::function<bool(const ObjectInfo&)>& each);
 
@@ -80,10 +95,12 @@ Status for_each_object(ObjectStore& store, const std::string& prefix, const List
 struct DirStoreOptions {
   bool durable = true;  // false: no fsync, for tests
 };
-// A directory. Made when absent (mode 0700). create() is link(2) of a temporary file, so two machines
-// on one shared filesystem cannot both win; a filesystem without hard links is refused with
-// Code::unsupported and a sentence that says so.
-Result<std::unique_ptr<ObjectStore>> open_dir_store(const std::string& path, const DirStoreOptions& options);
+// A directory, which the first write makes when it is absent (mode 0700). create() is link(2) of a
+// temporary file, so two machines on one shared filesystem cannot both win; on a filesystem without
+// hard links it is refused with Code::unsupported and a sentence that says so. Temporary files left
+// by a crash are removed once a day old.
+Result<std::unique_ptr<ObjectStore>> open_dir_store(const std::string& path,
+                                                    const DirStoreOptions& options);
 
 // In memory, for tests; copies share nothing.
 std::unique_ptr<ObjectStore> make_mem_store();
