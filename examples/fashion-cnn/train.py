@@ -167,7 +167,7 @@ def main():
     test = load("t10k")
     if not train(training, *load("train", LIMIT), test):
         training.save()
-        print(f"stopping at step {training.step}: this machine goes away", flush=True)
+        print(f"stopping at step {training.step}", flush=True)
         return
     with baton.atomic_write(baton.results_dir / "model.pt") as file:
         torch.save(training.model.state_dict(), file)

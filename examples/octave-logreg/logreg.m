@@ -82,7 +82,7 @@ while state.step < steps
   end
   if stop
     save_state(state_file, state);
-    printf("stopping at step %d: this machine goes away\n", state.step);
+    printf("stopping at step %d\n", state.step);
     exit(0);
   end
   fflush(stdout);

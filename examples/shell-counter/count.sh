@@ -11,8 +11,9 @@ state=$checkpoint/count
 log=$results/log.csv
 metrics=${BATON_METRICS_FILE:-$results/metrics.jsonl}
 
-# A notice comes with SIGTERM. Ignored, the number in hand is finished; the file says what is going on.
-trap '' TERM
+# SIGTERM comes with a notice and when the job is stopped. The shell finishes the number in hand before it looks.
+leave=
+trap 'leave=yes' TERM
 
 # Whole or not at all: a kill between the two leaves the old file.
 save() {
@@ -39,8 +40,8 @@ else
 fi
 
 while [ "$n" -lt "$to" ]; do
-    if [ -n "${BATON_PREEMPT_FILE:-}" ] && [ -e "$BATON_PREEMPT_FILE" ]; then
-        echo "stopping at $n: this machine goes away"
+    if [ -n "$leave" ] || [ -e "${BATON_PREEMPT_FILE:-}" ]; then
+        echo "stopping at $n"
         exit 0
     fi
     sleep "$pause"
