@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -58,3 +59,74 @@ def test_shell_counter_stops_for_the_preemption_file(tmp_path):
     assert stopped.returncode == 0 and "stopping at 0" in stopped.stdout
     ended = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert "done: 3 lines" in ended.stdout
+
+
+# --- with baton ---------------------------------------------------------------------------------------------------
+
+
+class Example:
+    """A copy of an example, so that its results land in a temporary directory, and a store of its own."""
+
+    def __init__(self, binary, name, directory):
+        self.binary, self.directory = str(binary), directory / name
+        ignored = shutil.ignore_patterns("data", "results", "checkpoint")
+        shutil.copytree(EXAMPLES / name, self.directory, ignore=ignored)
+        # Images stay in the user's own $BATON_HOME, from one run of the tests to the next.
+        self.env = dict(outside_baton(), BATON_STORE=str(directory / "store"))
+        if "BATON_HOME" in os.environ:
+            self.env["BATON_HOME"] = os.environ["BATON_HOME"]
+
+    def baton(self, *words):
+        done = subprocess.run([self.binary, *words], env=self.env, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def run_and_preempt_after(self, line, *options):
+        """Runs it, and preempts it once when it has printed a line that begins so; returns all it printed."""
+        command = [self.binary, "run", str(self.directory / "baton.yaml"), *options]
+        output, preempted = "", False
+        with subprocess.Popen(
+            command, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True
+        ) as run:
+            for printed in run.stdout:
+                output += printed
+                if printed.startswith(line) and not preempted:
+                    self.baton("preempt", "latest")
+                    preempted = True
+        assert run.returncode == 0 and preempted, output
+        return output
+
+    def shown(self):
+        return json.loads(self.baton("show", "latest", "--json"))
+
+    def result(self, name):
+        return self.directory / "results" / "latest" / name
+
+
+def outcomes(shown):
+    return [attempt["outcome"] for attempt in shown["attempts"]]
+
+
+def test_shell_counter_goes_on_after_a_preemption(baton_bin, tmp_path):
+    example = Example(baton_bin, "shell-counter", tmp_path)
+    output = example.run_and_preempt_after("counted 3 of", "--set", "params.to=30", "--set", "params.pause=0.05")
+    assert outcomes(example.shown()) == ["preempted", "succeeded"]
+    assert "stopping at" in output and "going on from" in output and "done: 30 lines" in output
+    assert example.result("log.csv").read_text().split() == [str(n) for n in range(1, 31)]
+    metrics = [json.loads(line) for line in example.baton("metrics", "latest", "--json").splitlines()]
+    assert [(row["step"], row["square"]) for row in metrics] == [(n, n * n) for n in range(1, 31)]
+
+
+@pytest.mark.slow  # makes an image of some 700 MB, the first time only
+@pytest.mark.timeout(1800)
+def test_octave_ends_with_the_same_weights_after_a_preemption(baton_bin, tmp_path):
+    touched = Example(baton_bin, "octave-logreg", tmp_path / "touched")
+    output = touched.run_and_preempt_after("step 100 ")
+    assert outcomes(touched.shown()) == ["preempted", "succeeded"]
+    assert "stopping at step" in output and "going on from step" in output
+    untouched = Example(baton_bin, "octave-logreg", tmp_path / "untouched")
+    untouched.baton("run", str(untouched.directory / "baton.yaml"))
+    for name in ("weights.txt", "log.csv"):
+        assert touched.result(name).read_bytes() == untouched.result(name).read_bytes()
+    steps = [line.split(",")[0] for line in touched.result("log.csv").read_text().splitlines()[1:]]
+    assert steps == [str(n) for n in range(20, 1001, 20)]
