@@ -12,17 +12,18 @@
 namespace baton {
 
 constexpr int kFormatVersion = 1;
+constexpr uint64_t kMaxJobBytes = 4 << 20;
 
 struct Job {
   std::string id;
-  int64_t created_ms = 0;          // wall clock of the submitter, for display
-  Spec spec;                       // paths absolute
-  std::vector<std::string> argv;   // command after substitution
-  Json image;                      // the image's record
-  std::string code_tree;           // sha256 of the code snapshot's manifest; "" without code
-  std::string spec_file;           // where it came from, for display
-  std::string submitter;           // "user@host", for display
-  Json provenance;                 // git commit and dirtiness of the code, baton version
+  int64_t created_ms = 0;         // wall clock of the submitter, for display
+  Spec spec;                      // paths absolute
+  std::vector<std::string> argv;  // command after substitution
+  Json image;                     // the image's record
+  std::string code_tree;          // sha256 of the code snapshot's manifest; "" without code
+  std::string spec_file;          // where it came from, for display
+  std::string submitter;          // "user@host", for display
+  Json provenance;                // git commit and dirtiness of the code, baton version
   std::string nonce;
 };
 

@@ -1,0 +1,98 @@
+#include "model/job.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "base/hash.h"
+#include "base/ids.h"
+#include "base/text.h"
+#include "model/fields.h"
+
+namespace baton {
+namespace {
+
+constexpr size_t kMaxArguments = 10'000;
+constexpr size_t kMaxText = 1 << 20;
+
+Error corrupt(const std::string& what, const std::string& why) {
+  return {Code::corrupt, what + ": " + why, ""};
+}
+
+Result<std::vector<std::string>> read_argv(const Json& json, const std::string& what) {
+  auto it = json.find("argv");
+  if (it == json.end() || !it->is_array() || it->empty() || it->size() > kMaxArguments)
+    return corrupt(what, "\"argv\" is not a command");
+  std::vector<std::string> argv;
+  for (const Json& word : *it) {
+    if (!word.is_string()) return corrupt(what, "\"argv\" holds something that is not text");
+    argv.push_back(word.get<std::string>());
+    if (argv.back().find('\0') != std::string::npos)
+      return corrupt(what, "\"argv\" holds a NUL character");
+  }
+  return argv;
+}
+
+Status check_format(const Json& json, const std::string& what) {
+  Fields fields(json, what);
+  int64_t format = fields.integer("format", 1, std::numeric_limits<int64_t>::max());
+  BATON_TRY(fields.status());
+  if (format == 0) return corrupt(what, "\"format\" is missing");
+  if (format > kFormatVersion)
+    return Error{Code::too_new,
+                 fmt::format("{} has format {}, and this baton knows formats up to {}", what,
+                             format, kFormatVersion),
+                 "use the newer baton that wrote it"};
+  return {};
+}
+
+Json member(const Json& json, const char* key) {
+  auto it = json.find(key);
+  return it == json.end() ? Json() : *it;
+}
+
+}  // namespace
+
+std::string encode_job(const Job& job) {
+  Json json;
+  json["format"] = kFormatVersion;
+  json["id"] = job.id;
+  json["created_ms"] = job.created_ms;
+  json["spec"] = spec_to_json(job.spec);
+  json["argv"] = job.argv;
+  json["image"] = job.image;
+  json["code_tree"] = job.code_tree;
+  json["spec_file"] = job.spec_file;
+  json["submitter"] = job.submitter;
+  json["provenance"] = job.provenance;
+  json["nonce"] = job.nonce;
+  return pretty_json(json);
+}
+
+Result<Job> decode_job(std::string_view text, const std::string& what) {
+  BATON_ASSIGN(Json json, parse_json(text, what));
+  BATON_TRY(check_format(json, what));
+  Fields fields(json, what);
+  Job job;
+  job.id = fields.text("id", 64);
+  job.created_ms = fields.integer("created_ms", std::numeric_limits<int64_t>::min(),
+                                  std::numeric_limits<int64_t>::max());
+  job.code_tree = fields.text("code_tree", 64);
+  job.spec_file = fields.text("spec_file", kMaxText);
+  job.submitter = fields.text("submitter", kMaxText);
+  job.nonce = fields.text("nonce", 64);
+  if (!is_job_id(job.id)) fields.fail("\"id\" is not a job's id");
+  if (!job.code_tree.empty() && !is_sha256_hex(job.code_tree))
+    fields.fail("\"code_tree\" is not a SHA-256");
+  if (job.nonce.empty()) fields.fail("\"nonce\" is missing");
+  BATON_TRY(fields.status());
+  BATON_ASSIGN(job.argv, read_argv(json, what));
+  auto spec = spec_from_json(member(json, "spec"));
+  if (!spec.ok()) return corrupt(what, "\"spec\": " + spec.error().message);
+  job.spec = std::move(*spec);
+  job.image = member(json, "image");
+  job.provenance = member(json, "provenance");
+  return job;
+}
+
+}  // namespace baton
