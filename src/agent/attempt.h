@@ -1,0 +1,105 @@
+// Attempt: what the steps of one attempt share, and the steps.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/agent.h"
+#include "agent/heart.h"
+#include "agent/policy.h"
+#include "agent/stream.h"
+#include "agent/watch_dirs.h"
+#include "ledger/commits.h"
+
+namespace baton {
+
+// Directories of an attempt on this machine.
+struct AttemptPaths {
+  std::string dir;         // HOME/run/<job>-<attempt>
+  std::string checkpoint;  // → /checkpoint
+  std::string results;     // → /results
+  std::string metrics;     // → /baton/metrics
+  std::string baton;       // → /baton, read-only: preempt file, params, socket, Python helper
+  std::string engine;      // the engine's own
+  std::string notice;      // the notice file
+  std::string preempt;     // the preemption file that the program sees
+  std::string socket;
+};
+AttemptPaths attempt_paths(const std::string& home, const std::string& job, int attempt);
+
+// How the directories stood at the last commit (or restore).
+struct CommittedLook {
+  TreeLook checkpoint, results, metrics;
+};
+
+struct Attempt {
+  AgentParts& parts;
+  History history;
+  AgentIdentity identity;
+  int number = 0;
+  AttemptPaths paths;
+  uint64_t metrics_from = 0;
+  std::unique_ptr<Heart> heart;
+  std::unique_ptr<Committer> committer;
+  std::vector<Manifest> kept;  // newest last
+  uint64_t next_seq = 1;
+  CommittedLook committed;
+  CommitClock commit_clock;
+  Image image;
+  std::string code_dir;        // read-only snapshot on this machine, "" without code
+  std::unique_ptr<Container> container;
+  Fd out, err;                 // the program's streams
+  int64_t started_ms = 0;      // monotonic
+  int64_t ran_ms = 0;          // of the program, once it has ended
+  std::unique_ptr<StoreStream> log;
+  std::unique_ptr<MetricsTail> metrics;
+  bool program_commits = false;
+  EndFacts end;
+  bool was_quiet = false;      // see CommitFacts, when the program was killed
+  bool machine_going = false;
+  std::string reason;          // of the ending, for people
+  std::string results_dir;
+  uint64_t peak_memory = 0;
+
+  Attempt(AgentParts& agent_parts, History job_history)
+      : parts(agent_parts), history(std::move(job_history)), identity(AgentIdentity::self()) {}
+  const Job& job() const { return history.job(); }
+  const Spec& spec() const { return history.job().spec; }
+  std::vector<CaptureRoot> roots() const {
+    return {{"checkpoint", paths.checkpoint}, {"results", paths.results}, {"metrics", paths.metrics}};
+  }
+};
+
+// The steps, in order. Each returns an error that ends the attempt (finish says how); Code::fenced means that somebody
+// else owns the job now: nothing more may be written.
+
+// claim.cc: becomes the owner of the next attempt.
+Status claim_attempt(Attempt& attempt, bool wait_for_owner);
+// restore.cc: brings checkpoint, results and metrics back from the last commit.
+Status restore_attempt(Attempt& attempt);
+// stage.cc: image, code, data, parameters, helper.
+Status stage_attempt(Attempt& attempt);
+// run.cc: starts the program.
+Status start_program(Attempt& attempt);
+// watch.cc: until the program has ended and its output is drained.
+Status watch_program(Attempt& attempt);
+// commit.cc: appends `committed` for a capture, drops what is no longer kept.
+Status record_commit(Attempt& attempt, const Captured& captured);
+// commit.cc: deletes what no kept commit names any more. Never beside a capture of this attempt.
+Status drop_old_commits(Attempt& attempt);
+// commit.cc: bytes in the metrics file now.
+uint64_t metrics_size(const AttemptPaths& paths);
+// commit.cc: the commit after the program's end, where it is wanted.
+Status commit_finally(Attempt& attempt);
+// finish.cc: delivers results, ends the attempt in the ledger, cleans up.
+Result<DriveResult> finish_attempt(Attempt& attempt);
+// finish.cc: ends an attempt whose program never ran, or that could not be saved.
+Result<DriveResult> abandon_attempt(Attempt& attempt, const Error& error);
+
+// Appends an event of this attempt; Code::fenced when the job is no longer ours.
+Result<Event> append_own(Attempt& attempt, Event event);
+
+}  // namespace baton

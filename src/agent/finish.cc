@@ -1,0 +1,149 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "agent/attempt.h"
+#include "agent/deliver.h"
+#include "base/text.h"
+#include "model/metrics.h"
+#include "model/plot.h"
+#include "os/files.h"
+
+namespace baton {
+namespace {
+
+std::string describe(const Attempt& attempt, Outcome outcome) {
+  const ExitStatus& exit = attempt.end.exit;
+  switch (outcome) {
+    case Outcome::succeeded: return "the program finished";
+    case Outcome::preempted:
+    case Outcome::stopped: return attempt.reason;
+    case Outcome::timeout: return fmt::format("the program ran longer than its timeout of {}", human_duration_ms(attempt.spec().timeout_ms.value_or(0)));
+    case Outcome::oom:
+      return fmt::format("the program was killed for using more memory than resources.memory ({})", human_size(attempt.spec().memory));
+    case Outcome::lost: return "the machine was lost";
+    case Outcome::failed: break;
+  }
+  if (exit.signal) return fmt::format("the program was killed by signal {} ({})", exit.signal, strsignal(exit.signal));
+  if (exit.code == 127) return "the program ended with status 127: a command was not found in the image";
+  return fmt::format("the program failed with status {}", exit.code);
+}
+
+// Puts the metrics, and a picture of them, beside the results.
+void add_metrics(const Attempt& attempt) {
+  auto text = read_file(attempt.paths.metrics + "/metrics.jsonl");
+  if (!text.ok() || text->empty()) return;
+  const std::string& dir = attempt.paths.results;
+  // The program's own files of these names win.
+  auto write_new = [&](const std::string& name, const std::string& content) {
+    Fd fd(open((dir + "/" + name).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+    if (!fd.valid()) return;
+    Status ignored = write_all(fd.get(), content, name);  // a picture more or less; the results themselves count
+    (void)ignored;
+  };
+  write_new("metrics.jsonl", *text);
+  auto series = parse_metrics(*text).series;
+  if (!series.empty()) write_new("metrics.svg", svg_plot(series, attempt.spec().name + " " + attempt.job().id));
+}
+
+void deliver_results(Attempt& attempt) {
+  add_metrics(attempt);
+  auto delivered = deliver(attempt.paths.results, attempt.spec().results, attempt.job().id);
+  if (!delivered.ok()) {
+    attempt.parts.view.tell(delivered.error().text());
+    attempt.parts.view.tell("the results are safe in the store: baton results " + attempt.job().id + " --to DIR");
+    return;
+  }
+  for (const auto& name : delivered->left_out)
+    attempt.parts.view.tell(fmt::format("{} is a symlink that points outside the results and was left out", name));
+  attempt.results_dir = delivered->path;
+}
+
+void send_streams(Attempt& attempt) {
+  if (!attempt.log) return;
+  Status log = attempt.log->flush();
+  Status metrics = attempt.metrics->pump(true);
+  for (const Status* status : {&log, &metrics})
+    if (!status->ok()) attempt.parts.view.tell("the end of the logs or metrics was not stored: " + status->error().text());
+}
+
+Event ended_event(const Attempt& attempt, Outcome outcome) {
+  Event ended;
+  ended.type = EventType::ended;
+  ended.attempt = attempt.number;
+  ended.outcome = outcome;
+  ended.exit_code = attempt.end.exit.code;
+  ended.exit_signal = attempt.end.exit.signal;
+  ended.reason = attempt.reason;
+  ended.peak_memory = attempt.peak_memory;
+  ended.ran_ms = attempt.ran_ms;
+  return ended;
+}
+
+bool would_be_final(const Attempt& attempt, Outcome outcome) {
+  if (outcome == Outcome::stopped) return false;
+  Summary summary = attempt.history.summary();
+  Event ended = ended_event(attempt, outcome);
+  ended.number = summary.events + 1;
+  apply(summary, ended, attempt.spec().retries, attempt.spec().max_preemptions);
+  return is_final(summary.state);
+}
+
+Result<DriveResult> end_attempt(Attempt& attempt, Outcome outcome) {
+  auto recorded = append_own(attempt, ended_event(attempt, outcome));
+  if (!recorded.ok()) return recorded.error();
+  attempt.heart.reset();
+  attempt.container.reset();
+  if (is_final(attempt.history.summary().state)) {
+    Status settled = attempt.parts.ledger.settle(attempt.history);
+    if (!settled.ok()) attempt.parts.log.debug(settled.error().text());  // `baton ps` settles it later
+  }
+  Status removed = remove_tree(attempt.paths.dir);
+  if (!removed.ok()) attempt.parts.log.warn(removed.error().text());
+  DriveResult result;
+  result.state = attempt.history.summary().state;
+  result.outcome = outcome;
+  result.exit = attempt.end.exit;
+  result.reason = attempt.reason;
+  result.results_dir = attempt.results_dir;
+  result.machine_going = attempt.machine_going;
+  return result;
+}
+
+}  // namespace
+
+Result<DriveResult> finish_attempt(Attempt& attempt) {
+  Outcome outcome = classify(attempt.end);
+  attempt.reason = describe(attempt, outcome);
+  Status committed = commit_finally(attempt);
+  if (committed.is(Code::fenced)) return committed.error();
+  if (!committed.ok()) {
+    // What is not saved must not count as done: the job stays resumable from its last commit.
+    attempt.parts.view.tell("the final commit failed, the last one stays good: " + committed.error().text());
+    attempt.reason = "the final commit failed: " + committed.error().message;
+    if (outcome != Outcome::preempted) outcome = Outcome::stopped;
+  }
+  send_streams(attempt);
+  if (committed.ok() && would_be_final(attempt, outcome)) deliver_results(attempt);
+  return end_attempt(attempt, outcome);
+}
+
+Result<DriveResult> abandon_attempt(Attempt& attempt, const Error& error) {
+  attempt.container.reset();
+  if (error.code == Code::fenced) {
+    attempt.heart.reset();
+    Status ignored = remove_tree(attempt.paths.dir);  // the new owner may sweep it too
+    (void)ignored;
+    return error;
+  }
+  send_streams(attempt);
+  attempt.reason = error.message;
+  auto ended = end_attempt(attempt, Outcome::stopped);
+  if (!ended.ok() && !ended.is(Code::fenced)) attempt.parts.log.warn(ended.error().text());
+  return error;
+}
+
+}  // namespace baton

@@ -1,0 +1,66 @@
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "agent/attempt.h"
+#include "base/text.h"
+#include "os/files.h"
+
+namespace baton {
+namespace {
+
+// Removes what earlier attempts left on this machine: their agents are gone, or they would not have been taken over.
+Status sweep_leftovers(const Attempt& attempt) {
+  std::string run = attempt.parts.home + "/run";
+  for (int earlier = 1; earlier <= attempt.number; ++earlier) {
+    AttemptPaths paths = attempt_paths(attempt.parts.home, attempt.job().id, earlier);
+    if (!exists(paths.dir)) continue;
+    BATON_TRY(clean_up_container(fmt::format("{}-{}", attempt.job().id, earlier), paths.engine));
+    BATON_TRY(remove_tree(paths.dir));
+  }
+  return make_dirs(run, 0700);
+}
+
+Status make_attempt_dirs(const AttemptPaths& paths) {
+  BATON_TRY(make_dirs(paths.dir, 0700));
+  for (const std::string& dir : {paths.checkpoint, paths.results, paths.metrics}) {
+    BATON_TRY(make_dirs(dir));
+    // The container's user may be another one than ours; the parent directory keeps strangers out.
+    if (chmod(dir.c_str(), 0777) != 0) return errno_error(errno, "set the mode of " + dir);
+  }
+  for (const std::string& dir : {paths.baton, paths.engine}) {
+    BATON_TRY(make_dirs(dir));
+    if (chmod(dir.c_str(), 0755) != 0) return errno_error(errno, "set the mode of " + dir);
+  }
+  return {};
+}
+
+}  // namespace
+
+Status restore_attempt(Attempt& attempt) {
+  AgentParts& parts = attempt.parts;
+  ObjectStore& store = parts.ledger.store();
+  BATON_TRY(sweep_leftovers(attempt));
+  BATON_TRY(make_attempt_dirs(attempt.paths));
+  attempt.committer = make_committer(store, attempt.job().id, attempt.number);
+  const Summary& summary = attempt.history.summary();
+  if (!summary.commits.empty()) {
+    for (const Event& event : kept_commits(summary, attempt.spec().checkpoint_keep)) {
+      BATON_ASSIGN(Manifest manifest, read_manifest(store, attempt.job().id, event));
+      attempt.kept.push_back(std::move(manifest));
+    }
+    const Event& last = summary.commits.back();
+    BATON_TRY(attempt.committer->set_kept(attempt.kept));
+    int64_t begin = parts.clock.mono_ms();
+    CaptureOptions options;
+    options.progress = [&](uint64_t done, uint64_t total) { parts.view.progress().update("restoring", done, total, "bytes"); };
+    BATON_TRY(attempt.committer->restore(attempt.kept.back(), attempt.roots(), options));
+    attempt.next_seq = attempt.kept.back().seq + 1;
+    parts.view.tell(fmt::format("restored commit {} ({}) in {}", last.commit, human_size(last.commit_bytes),
+                                human_duration_ms(parts.clock.mono_ms() - begin)));
+  }
+  attempt.committed = {look_at_tree(attempt.paths.checkpoint), look_at_tree(attempt.paths.results),
+                       look_at_tree(attempt.paths.metrics)};
+  return {};
+}
+
+}  // namespace baton

@@ -1,0 +1,73 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "agent/attempt.h"
+#include "agent/stage.h"
+#include "os/files.h"
+
+namespace baton {
+namespace {
+
+ContainerSpec container_spec(const Attempt& attempt) {
+  const Job& job = attempt.job();
+  const Spec& spec = job.spec;
+  const AttemptPaths& paths = attempt.paths;
+  ContainerSpec c;
+  c.id = fmt::format("{}-{}", job.id, attempt.number);
+  c.work_dir = paths.engine;
+  c.root.layers = attempt.image.layers;
+  c.root.host = attempt.image.host;
+  c.mounts.push_back({attempt.code_dir, "/app", true, true});
+  c.mounts.push_back({paths.checkpoint, "/checkpoint", true, false});
+  c.mounts.push_back({paths.results, "/results", true, false});
+  c.mounts.push_back({paths.baton, "/baton", false, false});
+  c.mounts.push_back({paths.metrics, "/baton/metrics", true, false});
+  for (const DataMount& mount : spec.data) c.mounts.push_back({mount.source, mount.destination, false, false});
+  c.argv = job.argv;
+  c.hostname = spec.name;
+  c.init_path = attempt.parts.self_path;
+  c.network = spec.network;
+  c.cpus = spec.cpus;
+  c.memory = spec.memory;
+  c.gpus = spec.gpus;
+  c.cdi_devices = spec.devices;
+  c.shm = spec.shm;
+  return c;
+}
+
+}  // namespace
+
+Status start_program(Attempt& attempt) {
+  AgentParts& parts = attempt.parts;
+  ContainerSpec spec = container_spec(attempt);
+  BATON_ASSIGN(spec.env, program_env(attempt.job(), attempt.number, parts.secret));
+  int out[2], err[2];
+  if (pipe2(out, O_CLOEXEC) != 0) return errno_error(errno, "make a pipe");
+  Fd out_write(out[1]);
+  attempt.out.reset(out[0]);
+  if (pipe2(err, O_CLOEXEC) != 0) return errno_error(errno, "make a pipe");
+  Fd err_write(err[1]);
+  attempt.err.reset(err[0]);
+  for (int fd : {attempt.out.get(), attempt.err.get()}) fcntl(fd, F_SETFL, O_NONBLOCK);
+  spec.stdout_fd = out_write.get();
+  spec.stderr_fd = err_write.get();
+  const std::string& job = attempt.job().id;
+  attempt.log = std::make_unique<StoreStream>(parts.ledger, job, "logs", attempt.number, 0);
+  attempt.metrics = std::make_unique<MetricsTail>(
+      attempt.paths.metrics + "/metrics.jsonl",
+      StoreStream(parts.ledger, job, "metrics", attempt.number, attempt.metrics_from));
+  BATON_ASSIGN(attempt.container, parts.engine.start(spec));
+  attempt.started_ms = parts.clock.mono_ms();
+  Event started;
+  started.type = EventType::started;
+  auto recorded = append_own(attempt, started);
+  if (!recorded.ok()) {
+    Status ignored = attempt.container->kill();  // its destructor sees to what is left
+    (void)ignored;
+    return recorded.error();
+  }
+  return {};
+}
+
+}  // namespace baton

@@ -1,0 +1,67 @@
+#include "agent/stream.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "os/files.h"
+
+namespace baton {
+namespace {
+
+constexpr size_t kBufferLimit = 16 << 20;
+constexpr size_t kChunk = 1 << 20;
+
+}  // namespace
+
+void StoreStream::add(std::string_view bytes) {
+  if (buffer_.size() + bytes.size() > kBufferLimit) {
+    size_t drop = std::min(buffer_.size(), buffer_.size() + bytes.size() - kBufferLimit / 2);
+    buffer_.erase(0, drop);
+    dropped_ += drop;
+  }
+  buffer_.append(bytes);
+}
+
+Status StoreStream::flush() {
+  while (!chunk_.empty() || !buffer_.empty()) {
+    if (chunk_.empty()) {
+      if (dropped_ > 0) {
+        chunk_ = fmt::format("\n[baton: {} bytes are missing here: the store did not answer]\n", dropped_);
+        dropped_ = 0;
+      } else {
+        chunk_ = buffer_.substr(0, kChunk);
+        buffer_.erase(0, chunk_.size());
+      }
+    }
+    BATON_TRY(ledger_.append_stream(job_, stream_, attempt_, offset_, chunk_));
+    offset_ += chunk_.size();
+    chunk_.clear();
+  }
+  buffer_.shrink_to_fit();
+  return {};
+}
+
+Status MetricsTail::pump(bool all) {
+  // The program owns the directory: a symlink or a device in the file's place is not followed.
+  int raw = open(path_.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  Fd fd(raw);
+  struct stat info {};
+  if (!fd.valid() || fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return stream_.flush();
+  uint64_t at = stream_.offset() + stream_.waiting();
+  uint64_t size = static_cast<uint64_t>(info.st_size);
+  while (at < size) {
+    std::string bytes(std::min<uint64_t>(size - at, kChunk), '\0');
+    BATON_ASSIGN(size_t n, read_at(fd.get(), bytes.data(), bytes.size(), at, path_));
+    bytes.resize(n);
+    if (!all) bytes.resize(bytes.rfind('\n') == std::string::npos ? 0 : bytes.rfind('\n') + 1);
+    if (bytes.empty()) break;
+    stream_.add(bytes);
+    at += bytes.size();
+  }
+  return stream_.flush();
+}
+
+}  // namespace baton

@@ -1,0 +1,134 @@
+#include "agent/watch.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace baton {
+namespace {
+
+constexpr int64_t kDrainMs = 2'000;  // how long a stray writer may keep the program's streams open after its end
+
+}  // namespace
+
+Watch::Watch(Attempt& attempt, ProgramSocket socket)
+    : a_(attempt), parts_(attempt.parts), socket_(std::move(socket)), notice_event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  next_periodic_ = parts_.clock.mono_ms() + a_.spec().checkpoint_every_ms;
+  sources_ = parts_.make_notices(a_.paths.notice);
+  for (auto& source : sources_)
+    source->start([this](const Notice& notice) {
+      std::lock_guard lock(notice_mutex_);
+      notices_.push_back(notice);
+      uint64_t one = 1;
+      ssize_t ignored = ::write(notice_event_.get(), &one, sizeof one);
+      (void)ignored;
+    });
+}
+
+Watch::~Watch() { sources_.clear(); }
+
+void Watch::read_output(Fd& fd, bool is_stderr) {
+  char buffer[65536];
+  while (fd.valid()) {
+    ssize_t n = ::read(fd.get(), buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) return;
+    if (n <= 0) {
+      fd.reset();
+      return;
+    }
+    std::string_view bytes(buffer, static_cast<size_t>(n));
+    parts_.view.output(is_stderr, bytes);
+    a_.log->add(bytes);
+    if (a_.log->waiting() > (1 << 20)) return;
+  }
+}
+
+void Watch::wait(int64_t timeout_ms) {
+  std::vector<pollfd> fds = {{a_.container->exit_fd(), POLLIN, 0}, {notice_event_.get(), POLLIN, 0}, {capture_.fd(), POLLIN, 0}};
+  if (parts_.signal_fd >= 0) fds.push_back({parts_.signal_fd, POLLIN, 0});
+  if (a_.out.valid()) fds.push_back({a_.out.get(), POLLIN, 0});
+  if (a_.err.valid()) fds.push_back({a_.err.get(), POLLIN, 0});
+  socket_.add_to(fds);
+  poll(fds.data(), fds.size(), static_cast<int>(std::clamp<int64_t>(timeout_ms, 0, 60'000)));
+}
+
+Status Watch::on_time(int64_t now) {
+  if (now >= next_requests_) {
+    next_requests_ = now + parts_.times.requests;
+    BATON_TRY(read_requests());
+  }
+  if (now >= next_flush_ || a_.log->waiting() > (256 << 10)) {
+    next_flush_ = now + parts_.times.flush;
+    Status log = a_.log->flush();
+    Status metrics = a_.metrics->pump(false);
+    for (const Status* status : {&log, &metrics})
+      if (!status->ok()) parts_.log.debug(status->error().text());  // kept, and tried again at the next flush
+  }
+  const auto& limit = a_.spec().timeout_ms;
+  int64_t ran = a_.history.summary().ran_ms + now - a_.started_ms;
+  if (limit && a_.end.cause == StopCause::none && ran >= *limit)
+    ask_to_end(StopCause::timeout, "its timeout is over", now + a_.spec().grace_ms);
+  if (kill_at_ >= 0 && now >= kill_at_ && !a_.end.killed_by_agent) kill_program("its grace is over");
+  consider_periodic(now);
+  return {};
+}
+
+void Watch::end_of_program(const ContainerExit& exit) {
+  ended_ = true;
+  a_.end.exit = exit.status;
+  a_.end.oom_killed = exit.oom_killed;
+  a_.peak_memory = exit.peak_memory;
+  a_.ran_ms = parts_.clock.mono_ms() - a_.started_ms;
+}
+
+Status Watch::run() {
+  Status status;
+  while (!ended_) {
+    int64_t now = parts_.clock.mono_ms();
+    if (Status timely = on_time(now); !timely.ok()) {
+      status = timely;
+      kill_program("the job is not ours any more");
+    }
+    int64_t next = std::min({next_requests_, next_flush_, now + 1'000});
+    if (kill_at_ >= 0 && !a_.end.killed_by_agent) next = std::min(next, kill_at_);
+    if (retry_capture_at_ >= 0) next = std::min(next, retry_capture_at_);
+    wait(next - now);
+    read_output(a_.out, false);
+    read_output(a_.err, true);
+    read_signals();
+    read_notices();
+    read_program();
+    if (Status captured = finish_capture(); !captured.ok() && status.ok()) {
+      status = captured;
+      kill_program("the job is not ours any more");
+    }
+    if (auto exit = a_.container->wait(0)) end_of_program(*exit);
+  }
+  sources_.clear();
+  int64_t until = parts_.clock.mono_ms() + kDrainMs;
+  while ((a_.out.valid() || a_.err.valid()) && parts_.clock.mono_ms() < until) {
+    read_output(a_.out, false);
+    read_output(a_.err, true);
+    std::vector<pollfd> fds;
+    for (const Fd* fd : {&a_.out, &a_.err})
+      if (fd->valid()) fds.push_back({fd->get(), POLLIN, 0});
+    if (!fds.empty()) poll(fds.data(), fds.size(), 50);
+  }
+  // A capture that still runs sees files that change no more; its result counts like any other.
+  while (capture_.busy() && status.ok()) {
+    pollfd done{capture_.fd(), POLLIN, 0};
+    poll(&done, 1, 1'000);
+    status = finish_capture();
+  }
+  return status;
+}
+
+Status watch_program(Attempt& attempt) {
+  BATON_ASSIGN(ProgramSocket socket, ProgramSocket::listen(attempt.paths.socket));
+  Watch watch(attempt, std::move(socket));
+  return watch.run();
+}
+
+}  // namespace baton

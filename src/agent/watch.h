@@ -1,0 +1,70 @@
+// Watch: the loop beside the running program. Single-threaded; notices, the heartbeat and captures come from other threads.
+#pragma once
+
+#include <deque>
+#include <mutex>
+
+#include "agent/attempt.h"
+#include "agent/capture_thread.h"
+#include "agent/program_socket.h"
+
+namespace baton {
+
+class Watch {
+ public:
+  Watch(Attempt& attempt, ProgramSocket socket);
+  ~Watch();
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+  // Until the program has ended and all it printed has been read. Code::fenced: it was killed because the job is not ours.
+  Status run();
+
+ private:
+  // watch.cc
+  void wait(int64_t timeout_ms);
+  void read_output(Fd& fd, bool is_stderr);
+  Status on_time(int64_t now);
+  void end_of_program(const ContainerExit& exit);
+  // watch_stop.cc: everything that makes the program end
+  void read_signals();
+  void read_notices();
+  Status read_requests();
+  void on_notice(const Notice& notice);
+  void on_cancelled(const Notice& notice);
+  void ask_to_end(StopCause cause, const std::string& why, int64_t deadline);
+  void kill_program(const std::string& why);
+  void update_kill_time(int64_t now);
+  // watch_commit.cc: commits while it runs
+  void read_program();
+  void start_capture();
+  Status finish_capture();
+  void answer_all(const std::string& line);
+  void start_queued();
+  void consider_periodic(int64_t now);
+
+  Attempt& a_;
+  AgentParts& parts_;
+  ProgramSocket socket_;
+  CaptureThread capture_;
+  std::vector<std::unique_ptr<NoticeSource>> sources_;
+
+  std::mutex notice_mutex_;
+  std::deque<Notice> notices_;  // guarded by notice_mutex_
+  Fd notice_event_;
+
+  bool ended_ = false;
+  std::optional<Notice> noticed_;
+  int interrupts_ = 0;
+  int64_t deadline_ = -1;  // of the machine, or of our patience
+  int64_t kill_at_ = -1;
+
+  std::vector<int> waiting_;        // clients that wait for the running capture
+  std::vector<int> queued_;         // clients that asked while it ran
+  int capture_tries_ = 0;
+  int64_t retry_capture_at_ = -1;
+  CommittedLook before_capture_;
+  std::optional<CommittedLook> last_look_;
+  int64_t next_periodic_ = 0, next_requests_ = 0, next_flush_ = 0;
+};
+
+}  // namespace baton

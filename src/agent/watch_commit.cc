@@ -1,0 +1,115 @@
+#include <fmt/format.h>
+
+#include "agent/watch.h"
+#include "base/text.h"
+
+namespace baton {
+namespace {
+
+constexpr int kTries = 8;           // of a capture that the program asked for, while files keep changing
+constexpr int64_t kRetryMs = 250;
+
+std::string refusal(const std::string& why) { return dump_json(Json{{"ok", false}, {"error", why}}); }
+
+}  // namespace
+
+void Watch::read_program() {
+  for (const auto& request : socket_.read()) {
+    auto json = parse_json(request.line, "the request");
+    std::string op = json.ok() ? get_string(*json, "op") : "";
+    if (op == "hello") {
+      a_.program_commits = true;
+      socket_.answer(request.client, dump_json(Json{{"ok", true}}));
+    } else if (op == "commit") {
+      a_.program_commits = true;
+      if (a_.end.killed_by_agent) {
+        socket_.answer(request.client, refusal("the time is up"));
+      } else if (capture_.busy() || retry_capture_at_ >= 0) {
+        queued_.push_back(request.client);
+      } else {
+        waiting_.push_back(request.client);
+        start_capture();
+      }
+    } else {
+      socket_.answer(request.client, refusal("expected {\"op\":\"commit\"} or {\"op\":\"hello\"}"));
+    }
+  }
+}
+
+void Watch::start_capture() {
+  retry_capture_at_ = -1;
+  before_capture_ = {look_at_tree(a_.paths.checkpoint), look_at_tree(a_.paths.results), look_at_tree(a_.paths.metrics)};
+  capture_.start(*a_.committer, a_.roots(), a_.next_seq, metrics_size(a_.paths), parts_.clock.wall_ms());
+}
+
+void Watch::answer_all(const std::string& line) {
+  for (int client : waiting_) socket_.answer(client, line);
+  waiting_.clear();
+  capture_tries_ = 0;
+}
+
+void Watch::start_queued() {
+  // Who asked while it ran wants what he wrote meanwhile.
+  if (!queued_.empty() && !ended_) {
+    waiting_.swap(queued_);
+    start_capture();
+  }
+}
+
+Status Watch::finish_capture() {
+  if (retry_capture_at_ >= 0 && parts_.clock.mono_ms() >= retry_capture_at_ && !ended_) start_capture();
+  auto result = capture_.take();
+  if (!result) return {};
+  int64_t now = parts_.clock.mono_ms();
+  next_periodic_ = now + a_.spec().checkpoint_every_ms;
+  if (result->ok()) {
+    Status recorded = record_commit(a_, **result);
+    if (recorded.ok()) {
+      a_.committed = before_capture_;
+      answer_all(dump_json(Json{{"ok", true}, {"commit", commit_name((*result)->manifest.seq, a_.number)}}));
+      Status dropped = drop_old_commits(a_);
+      if (!dropped.ok()) parts_.log.debug(dropped.error().text());  // garbage waits for the next time
+      start_queued();
+      return {};
+    }
+    answer_all(refusal(recorded.error().message));
+    if (recorded.is(Code::fenced)) return recorded;
+    parts_.view.tell("the commit could not be recorded, the last one stays good: " + recorded.error().text());
+    start_queued();
+    return {};
+  }
+  const Error& error = result->error();
+  bool changing = error.code == Code::transient;
+  if (changing && !waiting_.empty() && ++capture_tries_ < kTries && !ended_) {
+    retry_capture_at_ = now + kRetryMs;
+    return {};
+  }
+  if (waiting_.empty() && changing) {
+    next_periodic_ = now + parts_.times.quiet;  // caught in the middle of a write: look again soon
+  } else if (error.code != Code::cancelled) {
+    parts_.view.tell("commit failed, the last one stays good: " + error.text());
+  }
+  answer_all(refusal(error.message));
+  start_queued();
+  return {};
+}
+
+void Watch::consider_periodic(int64_t now) {
+  if (a_.program_commits || capture_.busy() || now < next_periodic_ || ended_ || a_.end.cause != StopCause::none) return;
+  next_periodic_ = now + parts_.times.quiet;
+  CommittedLook look{look_at_tree(a_.paths.checkpoint), look_at_tree(a_.paths.results), look_at_tree(a_.paths.metrics)};
+  auto same = [](const TreeLook& a, const TreeLook& b) { return a.signature == b.signature; };
+  CommitFacts facts;
+  facts.checkpoint_used = look.checkpoint.entries > 0;
+  facts.checkpoint_changed = !same(look.checkpoint, a_.committed.checkpoint);
+  facts.anything_changed = facts.checkpoint_changed || !same(look.results, a_.committed.results) ||
+                           !same(look.metrics, a_.committed.metrics);
+  const TreeLook& judged = facts.checkpoint_used ? look.checkpoint : look.results;
+  const TreeLook* last = !last_look_ ? nullptr : facts.checkpoint_used ? &last_look_->checkpoint : &last_look_->results;
+  facts.was_quiet = last && same(*last, judged) && parts_.clock.wall_ms() - judged.newest_ms >= parts_.times.quiet;
+  last_look_ = look;
+  if (!wants_periodic_commit(facts) || has_open_writer(a_.container->pids(), a_.paths.checkpoint)) return;
+  start_capture();
+}
+
+}  // namespace baton

@@ -1,0 +1,158 @@
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "agent/watch.h"
+#include "base/text.h"
+#include "os/files.h"
+
+namespace baton {
+namespace {
+
+int signal_number(const std::string& name) {
+  for (int number = 1; number < SIGRTMIN; ++number) {
+    const char* known = sigabbrev_np(number);
+    if (known && (name == known || name == std::string("SIG") + known)) return number;
+  }
+  return SIGTERM;
+}
+
+}  // namespace
+
+void Watch::read_signals() {
+  signalfd_siginfo info{};
+  while (parts_.signal_fd >= 0 && ::read(parts_.signal_fd, &info, sizeof info) == sizeof info) {
+    int64_t now = parts_.clock.mono_ms();
+    if (info.ssi_signo == SIGTERM) {
+      Notice notice;
+      notice.source = "signal";
+      notice.reason = "SIGTERM to the agent";
+      on_notice(notice);
+    } else if (++interrupts_ == 1) {
+      ask_to_end(StopCause::stop, info.ssi_signo == SIGINT ? "stopped by Ctrl-C" : "stopped: the terminal was closed",
+                 now + a_.spec().grace_ms);
+    } else {
+      kill_program("Ctrl-C again");
+    }
+  }
+}
+
+void Watch::read_notices() {
+  std::deque<Notice> fresh;
+  {
+    std::lock_guard lock(notice_mutex_);
+    fresh.swap(notices_);
+    uint64_t count;
+    ssize_t ignored = ::read(notice_event_.get(), &count, sizeof count);
+    (void)ignored;
+  }
+  for (const Notice& notice : fresh) {
+    if (notice.kind == Notice::Kind::terminate) on_notice(notice);
+    if (notice.kind == Notice::Kind::cancelled) on_cancelled(notice);
+    if (notice.kind == Notice::Kind::rebalance) {
+      parts_.view.tell(fmt::format("{}: {}; committing soon", notice.source, printable(notice.reason)));
+      next_periodic_ = 0;
+    }
+  }
+}
+
+Status Watch::read_requests() {
+  Status refreshed = a_.history.refresh();
+  if (!refreshed.ok()) {
+    parts_.log.debug(refreshed.error().text());  // a store that does not answer must not hurt the program
+    return {};
+  }
+  const Summary& summary = a_.history.summary();
+  if (summary.attempt != a_.number || summary.state != State::running)
+    return Error{Code::fenced, fmt::format("job {} was taken over by another agent", a_.job().id), ""};
+  if (summary.stop_requested) ask_to_end(StopCause::stop, "stopped by request", parts_.clock.mono_ms() + a_.spec().grace_ms);
+  if (summary.preempt_requested && !noticed_) {
+    Notice notice;
+    notice.source = "request";
+    notice.reason = "baton preempt";
+    on_notice(notice);
+  }
+  return {};
+}
+
+void Watch::on_notice(const Notice& notice) {
+  bool by_hand = notice.source == "request" || notice.source == "file";
+  if (!by_hand) a_.machine_going = true;
+  int64_t now = parts_.clock.mono_ms();
+  int64_t deadline = notice.deadline_mono_ms >= 0 ? notice.deadline_mono_ms : now + a_.spec().grace_ms;
+  if (noticed_) {  // a second source, or the same again with another deadline: the earlier one counts
+    deadline_ = std::min(deadline_, deadline);
+    update_kill_time(now);
+    return;
+  }
+  noticed_ = notice;
+  int64_t left = std::max<int64_t>(deadline - now, 0);
+  parts_.view.tell(fmt::format("notice from {}: {}; {} left", notice.source, printable(notice.reason), human_duration_ms(left)));
+  Json file = {{"source", notice.source}, {"reason", notice.reason}, {"deadline_in_ms", left},
+               {"deadline", iso_time_ms(parts_.clock.wall_ms() + left)}};
+  Status written = replace_file(a_.paths.preempt, dump_json(file) + "\n", false, 0644);
+  if (!written.ok()) parts_.view.tell(written.error().text());  // the signal still tells the program
+  ask_to_end(StopCause::notice, notice.reason, deadline);
+  Event event;
+  event.type = EventType::noticed;
+  event.source = notice.source;
+  event.reason = notice.reason;
+  event.deadline_in_ms = left;
+  auto recorded = append_own(a_, event);
+  if (!recorded.ok()) parts_.log.debug(recorded.error().text());  // being fenced shows at the next request round
+}
+
+void Watch::on_cancelled(const Notice& notice) {
+  if (!noticed_ || noticed_->source != notice.source || noticed_->id != notice.id || ended_) return;
+  // The program was told already and may be ending; should it go on, nothing hurries it any more.
+  parts_.view.tell(fmt::format("{} withdrew its notice", notice.source));
+  unlink(a_.paths.preempt.c_str());
+  a_.machine_going = false;
+  kill_at_ = deadline_ = -1;
+}
+
+void Watch::ask_to_end(StopCause cause, const std::string& why, int64_t deadline) {
+  if (a_.end.cause == StopCause::none) {
+    a_.end.cause = cause;
+    a_.reason = why;
+    int number = signal_number(a_.spec().signal);
+    a_.end.signal_sent = number;
+    if (cause != StopCause::notice) parts_.view.tell(why + "; committing before it ends");
+    Status sent = a_.container->signal(number);
+    if (!sent.ok()) parts_.log.debug(sent.error().text());  // it has ended just now
+    deadline_ = deadline;
+  } else {
+    deadline_ = deadline_ < 0 ? deadline : std::min(deadline_, deadline);
+    // Whoever stops the job wins over a notice that came first: the job must not go on elsewhere.
+    if (cause == StopCause::stop && a_.end.cause == StopCause::notice) {
+      a_.end.cause = cause;
+      a_.reason = why;
+    }
+  }
+  update_kill_time(parts_.clock.mono_ms());
+}
+
+void Watch::update_kill_time(int64_t now) {
+  if (deadline_ < 0) return;
+  uint64_t bytes = look_at_tree(a_.paths.checkpoint).bytes + look_at_tree(a_.paths.results).bytes;
+  kill_at_ = kill_time_ms(now, deadline_, a_.commit_clock.predict_ms(bytes));
+}
+
+void Watch::kill_program(const std::string& why) {
+  if (ended_ || a_.end.killed_by_agent) return;
+  int64_t wall = parts_.clock.wall_ms();
+  TreeLook checkpoint = look_at_tree(a_.paths.checkpoint);
+  TreeLook results = look_at_tree(a_.paths.results);
+  int64_t newest = checkpoint.entries ? checkpoint.newest_ms : results.newest_ms;
+  a_.was_quiet = wall - newest >= parts_.times.quiet && !has_open_writer(a_.container->pids(), a_.paths.checkpoint);
+  a_.end.killed_by_agent = true;
+  if (a_.end.cause == StopCause::none) a_.end.cause = StopCause::stop;
+  parts_.view.tell("killing the program: " + why);
+  Status killed = a_.container->kill();
+  if (!killed.ok()) parts_.log.debug(killed.error().text());
+}
+
+}  // namespace baton
