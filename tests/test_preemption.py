@@ -1,0 +1,258 @@
+"""What happens around a notice, with the real binary: signals, metadata, grace, and the commit at the end."""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import pytest
+
+from metadata import Aws
+
+RESUMABLE = 75
+
+COUNTER = r"""
+n=0; [ -f "$BATON_CHECKPOINT_DIR/n" ] && n=$(cat "$BATON_CHECKPOINT_DIR/n")
+%(trap)s
+while [ "$n" -lt "${BATON_PARAM_TO:-40}" ]; do
+  n=$((n + 1)); echo "$n" >> "$BATON_RESULTS_DIR/log"
+  echo "$n" > "$BATON_CHECKPOINT_DIR/n.new"; mv "$BATON_CHECKPOINT_DIR/n.new" "$BATON_CHECKPOINT_DIR/n"
+  %(commit)s
+  echo "at $n"
+  sleep 0.05
+  %(stop)s
+done
+"""
+POLITE = dict(trap="trap '' TERM", commit="baton commit >/dev/null", stop='[ ! -e "$BATON_PREEMPT_FILE" ] || exit 0')
+RUDE = dict(trap="trap '' TERM", commit="baton commit >/dev/null", stop="")
+UNAWARE = dict(trap="", commit="", stop="")
+
+
+class Job:
+    """One job of a shell program in the machine's own root, driven by the real binary."""
+
+    def __init__(self, binary, directory, env):
+        self.binary, self.dir, self.env = str(binary), pathlib.Path(directory), dict(os.environ, **env)
+        self.env.update(BATON_HOME=str(self.dir / "home"), BATON_STORE=str(self.dir / "store"))
+        self.agent = None
+
+    def write(self, program, extra=""):
+        (self.dir / "code").mkdir(exist_ok=True)
+        (self.dir / "code" / "run.sh").write_text(program)
+        (self.dir / "baton.yaml").write_text(
+            f"name: counter\nimage: host\ncode: ./code\ncommand: [sh, run.sh]\nresults: ./results\n{extra}\n")
+
+    def baton(self, *words, check=True):
+        done = subprocess.run([self.binary, *words], env=self.env, stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, check=False, timeout=120)
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def start(self, *words):
+        self.log = open(self.dir / f"log-{time.monotonic_ns()}", "w+")
+        self.agent = subprocess.Popen([self.binary, *(words or ("run", str(self.dir)))], env=self.env,
+                                      stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
+                                      start_new_session=True)
+        return self
+
+    def said(self):
+        self.log.flush()
+        return pathlib.Path(self.log.name).read_text()
+
+    def wait_for(self, text):
+        deadline = time.monotonic() + 60
+        while text not in self.said():
+            assert self.agent.poll() is None and time.monotonic() < deadline, f"no {text!r} in: {self.said()}"
+            time.sleep(0.01)
+
+    def end(self):
+        return self.agent.wait(timeout=90)
+
+    def show(self):
+        return json.loads(self.baton("show", "latest", "--json").stdout)
+
+    def outcomes(self):
+        return [attempt.get("outcome") for attempt in self.show()["attempts"]]
+
+    def lines(self):
+        return (self.dir / "results" / "latest" / "log").read_text().split()
+
+
+@pytest.fixture
+def job(baton_bin, tmp_path):
+    made = []
+
+    def make(program, extra="", **env):
+        job = Job(baton_bin, tmp_path, env)
+        job.write(program, extra)
+        made.append(job)
+        return job
+
+    yield make
+    for job in made:
+        if job.agent and job.agent.poll() is None:
+            job.agent.kill()
+            job.agent.wait()
+
+
+def every_line_once(job, to=40):
+    assert job.lines() == [str(n) for n in range(1, to + 1)]
+    assert job.baton("store", "check").returncode == 0
+
+
+def test_aws_notice_commits_and_another_machine_goes_on(job):
+    with Aws() as aws:
+        j = job(COUNTER % POLITE, BATON_AWS_METADATA=aws.url).start()
+        j.wait_for("at 3")
+        aws.interrupt(seconds=120)
+        assert j.end() == RESUMABLE, j.said()
+        assert "notice from aws" in j.said() and "baton resume" in j.said()
+    assert j.outcomes() == ["preempted"] and j.show()["state"] == "pending"
+    assert j.start("resume", "latest").end() == 0, j.said()
+    assert j.outcomes() == ["preempted", "succeeded"]
+    every_line_once(j)
+
+
+def test_notice_already_present_at_start(job):
+    with Aws() as aws:
+        aws.interrupt(seconds=60)
+        j = job(COUNTER % POLITE, BATON_AWS_METADATA=aws.url).start()
+        assert j.end() == RESUMABLE, j.said()
+    assert j.start("resume", "latest").end() == 0
+    every_line_once(j)
+
+
+def test_notice_while_a_commit_runs(job):
+    # The commit of 200 MB takes long enough for the notice to come in the middle of it.
+    program = ('if [ -f "$BATON_CHECKPOINT_DIR/done" ]; then echo resumed; exit 0; fi\n'
+               'head -c 200000000 /dev/urandom > "$BATON_CHECKPOINT_DIR/big"; echo 1 > "$BATON_CHECKPOINT_DIR/done"\n'
+               'echo committing; baton commit && echo committed; trap "" TERM; while [ ! -e "$BATON_PREEMPT_FILE" ]; do sleep 0.05; done')
+    with Aws() as aws:
+        j = job(program, BATON_AWS_METADATA=aws.url).start()
+        j.wait_for("committing")
+        aws.interrupt(seconds=120)
+        assert j.end() == RESUMABLE, j.said()
+        assert "committed" in j.said()
+    assert j.start("resume", "latest").end() == 0
+    assert "resumed" in j.said()
+
+
+def test_metadata_service_out_of_order_never_hurts_the_job(job):
+    with Aws() as aws:
+        aws.broken = True
+        j = job(COUNTER % POLITE, "params: {to: 20}", BATON_AWS_METADATA=aws.url).start()
+        assert j.end() == 0, j.said()
+        assert aws.requests > 0
+    every_line_once(j, to=20)
+
+
+def test_finishing_during_grace_is_preempted_and_finishes_at_once_when_resumed(job):
+    stops = dict(POLITE, stop="")
+    with Aws() as aws:
+        j = job(COUNTER % stops, "params: {to: 12}", BATON_AWS_METADATA=aws.url).start()
+        j.wait_for("at 2")
+        aws.interrupt(seconds=120)
+        assert j.end() == RESUMABLE, j.said()
+    assert j.outcomes() == ["preempted"]
+    assert j.start("resume", "latest").end() == 0
+    assert "at " not in j.said()  # nothing was left to count
+    every_line_once(j, to=12)
+
+
+def test_sigterm_without_a_notice_preempts(job):
+    j = job(COUNTER % POLITE).start()
+    j.wait_for("at 3")
+    j.agent.send_signal(signal.SIGTERM)
+    assert j.end() == RESUMABLE, j.said()
+    assert j.outcomes() == ["preempted"]
+    assert j.start("resume", "latest").end() == 0
+    every_line_once(j)
+
+
+@pytest.mark.parametrize("order", ["signal first", "notice first"])
+def test_sigterm_before_and_after_a_notice_count_as_one(job, order):
+    slow_exit = dict(POLITE, stop='[ ! -e "$BATON_PREEMPT_FILE" ] || { sleep 7; exit 0; }')
+    with Aws() as aws:
+        j = job(COUNTER % slow_exit, BATON_AWS_METADATA=aws.url).start()
+        j.wait_for("at 3")
+        if order == "signal first":
+            j.agent.send_signal(signal.SIGTERM)
+            j.wait_for("notice from signal")
+            aws.interrupt(seconds=60)
+        else:
+            aws.interrupt(seconds=60)
+            j.wait_for("notice from aws")
+            j.agent.send_signal(signal.SIGTERM)
+        assert j.end() == RESUMABLE, j.said()
+        assert j.said().count("notice from") == 1
+    assert j.outcomes() == ["preempted"]
+
+
+def test_a_program_that_ignores_everything_is_killed_and_loses_only_what_it_did_not_commit(job):
+    j = job(COUNTER % RUDE, "params: {to: 100000}\npreemption: {grace: 2s}").start()
+    j.wait_for("at 5")
+    j.agent.send_signal(signal.SIGTERM)
+    assert j.end() == RESUMABLE, j.said()
+    assert "killing the program" in j.said()
+    j.env["BATON_TEST"] = "1"
+    j.start("resume", "latest").wait_for("restored commit")
+    j.agent.send_signal(signal.SIGINT)
+    j.agent.send_signal(signal.SIGINT)
+    j.end()
+
+
+def test_a_program_that_knows_nothing_of_baton_goes_on_from_its_last_quiet_commit(job):
+    program = COUNTER % dict(UNAWARE, stop="[ $((n % 10)) -ne 0 ] || sleep 1.5")
+    j = job(program, "checkpoint: {every: 1s}").start()
+    j.wait_for("commit 1")
+    j.wait_for("at 13")
+    j.agent.kill()
+    j.agent.wait()
+    assert j.start("resume", "latest").end() == 0, j.said()
+    assert "restored commit" in j.said()
+    every_line_once(j)
+
+
+def test_ctrl_c_commits_and_stops_and_resume_goes_on(job):
+    polite = dict(POLITE, trap="trap 'exit 0' TERM")
+    j = job(COUNTER % polite).start()
+    j.wait_for("at 3")
+    j.agent.send_signal(signal.SIGINT)
+    assert j.end() == RESUMABLE, j.said()
+    assert j.show()["state"] == "stopped"
+    assert j.start("resume", "latest").end() == 0
+    every_line_once(j)
+
+
+def test_ctrl_c_twice_kills(job):
+    j = job(COUNTER % RUDE, "params: {to: 100000}\npreemption: {grace: 1h}").start()
+    j.wait_for("at 3")
+    j.agent.send_signal(signal.SIGINT)
+    j.wait_for("stopped by Ctrl-C")
+    begin = time.monotonic()
+    j.agent.send_signal(signal.SIGINT)
+    assert j.end() == RESUMABLE
+    assert time.monotonic() - begin < 30  # not the hour of grace
+
+
+def test_preempt_and_notice_file_let_the_next_attempt_follow_here(job):
+    j = job(COUNTER % POLITE, "params: {to: 60}").start()
+    j.wait_for("at 3")
+    j.baton("preempt", "latest")
+    j.wait_for("attempt 2")
+    j.wait_for("restored commit")
+    pathlib.Path(j.show()["notice_file"]).touch()
+    assert j.end() == 0, j.said()
+    assert j.outcomes() == ["preempted", "preempted", "succeeded"]
+    every_line_once(j, to=60)
+
+
+def test_timeout_and_memory_are_reported_as_what_they_are(job):
+    j = job("trap '' TERM; sleep 100 & wait; wait", "timeout: 1s\npreemption: {grace: 1s}").start()
+    assert j.end() not in (0, RESUMABLE)
+    assert j.outcomes() == ["timeout"] and "timeout of 1.0s" in j.said()
+    hungry = "exec /usr/bin/python3 -c 'x = bytearray(300_000_000); print(len(x))'"
+    j = job(hungry, "resources: {memory: 64M}").start()
+    assert j.end() not in (0, RESUMABLE), j.said()
+    assert j.outcomes() == ["oom"] and "64 MiB" in j.said()
