@@ -1,4 +1,5 @@
-// The agent: one attempt at a job on one machine, and the loop that makes attempts while this machine lasts.
+// The agent: one attempt at a job on one machine, and the loop that makes attempts while this
+// machine lasts.
 //
 // Steps of an attempt, one file each: claim → restore → stage → run → watch → commit → finish.
 // docs/life-of-a-job.md tells the whole way.
@@ -71,13 +72,14 @@ struct DriveResult {
   bool machine_going = false;            // a notice said that this machine will be taken away
 };
 
-// Makes attempts at the job on this machine until it is final, or stopped, or this machine is said to go. A
-// preemption asked for by hand (`baton preempt`) lets the next attempt follow at once, as the next machine would.
-// Waits for a living owner's heartbeat to go stale only when `wait_for_owner`; otherwise Code::fenced.
+// Makes attempts at the job on this machine until it is final, or stopped, or this machine is said
+// to go. A preemption asked for by hand (`baton preempt`) lets the next attempt follow at once, as
+// the next machine would. Waits for a living owner's heartbeat to go stale only when
+// `wait_for_owner`; otherwise Code::fenced.
 Result<DriveResult> drive(AgentParts& parts, const std::string& job_id, bool wait_for_owner);
 
-// Blocks SIGINT, SIGTERM, SIGHUP and SIGPIPE in this thread (call before any other thread starts) and
-// gives a signalfd that reads the first three.
+// Blocks SIGINT, SIGTERM, SIGHUP and SIGPIPE in this thread (call before any other thread starts)
+// and gives a signalfd that reads the first three.
 Result<Fd> open_signal_fd();
 
 // Where an attempt keeps its directories on this machine: HOME/run/<job>-<attempt>.

@@ -49,18 +49,18 @@ struct Attempt {
   CommittedLook committed;
   CommitClock commit_clock;
   Image image;
-  std::string code_dir;        // read-only snapshot on this machine, "" without code
+  std::string code_dir;  // read-only snapshot on this machine, "" without code
   std::unique_ptr<Container> container;
-  Fd out, err;                 // the program's streams
-  int64_t started_ms = 0;      // monotonic
-  int64_t ran_ms = 0;          // of the program, once it has ended
+  Fd out, err;             // the program's streams
+  int64_t started_ms = 0;  // monotonic
+  int64_t ran_ms = 0;      // of the program, once it has ended
   std::unique_ptr<StoreStream> log;
   std::unique_ptr<MetricsTail> metrics;
   bool program_commits = false;
   EndFacts end;
-  bool was_quiet = false;      // see CommitFacts, when the program was killed
+  bool was_quiet = false;  // see CommitFacts, when the program was killed
   bool machine_going = false;
-  std::string reason;          // of the ending, for people
+  std::string reason;  // of the ending, for people
   std::string results_dir;
   uint64_t peak_memory = 0;
 
@@ -69,12 +69,13 @@ struct Attempt {
   const Job& job() const { return history.job(); }
   const Spec& spec() const { return history.job().spec; }
   std::vector<CaptureRoot> roots() const {
-    return {{"checkpoint", paths.checkpoint}, {"results", paths.results}, {"metrics", paths.metrics}};
+    return {
+        {"checkpoint", paths.checkpoint}, {"results", paths.results}, {"metrics", paths.metrics}};
   }
 };
 
-// The steps, in order. Each returns an error that ends the attempt (finish says how); Code::fenced means that somebody
-// else owns the job now: nothing more may be written.
+// The steps, in order. Each returns an error that ends the attempt (finish says how); Code::fenced
+// means that somebody else owns the job now: nothing more may be written.
 
 // claim.cc: becomes the owner of the next attempt.
 Status claim_attempt(Attempt& attempt, bool wait_for_owner);

@@ -12,17 +12,19 @@ CaptureThread::~CaptureThread() {
   if (thread_.joinable()) thread_.join();
 }
 
-void CaptureThread::start(Committer& committer, std::vector<CaptureRoot> roots, uint64_t seq, uint64_t metrics_bytes,
-                          int64_t wall_ms) {
+void CaptureThread::start(Committer& committer, std::vector<CaptureRoot> roots, uint64_t seq,
+                          uint64_t metrics_bytes, int64_t wall_ms) {
   cancelled_ = false;
   finished_ = false;
   thread_ = std::thread([this, &committer, roots = std::move(roots), seq, metrics_bytes, wall_ms] {
     CaptureOptions options;
     options.cancelled = [this] { return cancelled_.load(); };
-    result_ = std::make_unique<Result<Captured>>(committer.capture(roots, seq, metrics_bytes, wall_ms, options));
+    result_ = std::make_unique<Result<Captured>>(
+        committer.capture(roots, seq, metrics_bytes, wall_ms, options));
     finished_ = true;
     uint64_t one = 1;
-    ssize_t ignored = ::write(done_.get(), &one, sizeof one);  // cannot fail: the counter is far from full
+    ssize_t ignored =
+        ::write(done_.get(), &one, sizeof one);  // cannot fail: the counter is far from full
     (void)ignored;
   });
 }

@@ -21,7 +21,8 @@ class CaptureThread {
   CaptureThread(const CaptureThread&) = delete;
   CaptureThread& operator=(const CaptureThread&) = delete;
   // Precondition: not busy.
-  void start(Committer& committer, std::vector<CaptureRoot> roots, uint64_t seq, uint64_t metrics_bytes, int64_t wall_ms);
+  void start(Committer& committer, std::vector<CaptureRoot> roots, uint64_t seq,
+             uint64_t metrics_bytes, int64_t wall_ms);
   bool busy() const { return thread_.joinable(); }
   // Readable when a result is there.
   int fd() const { return done_.get(); }

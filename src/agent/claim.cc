@@ -13,11 +13,14 @@ Status await_owner(Attempt& attempt, bool wait) {
   const Event& owner = summary.attempts.back().claimed;
   if (owner_is_gone(owner)) return {};
   Error taken{Code::fenced,
-              fmt::format("job {} is running on {} (attempt {}, pid {})", attempt.job().id, owner.host, owner.attempt, owner.pid),
-              "stop or preempt it first, or run `baton resume` to wait and take over should that machine be gone"};
+              fmt::format("job {} is running on {} (attempt {}, pid {})", attempt.job().id,
+                          owner.host, owner.attempt, owner.pid),
+              "stop or preempt it first, or run `baton resume` to wait and take over should that "
+              "machine be gone"};
   if (!wait) return taken;
-  parts.view.tell(fmt::format("attempt {} on {} may still be alive; watching its heartbeat for {} s before taking over",
-                              owner.attempt, owner.host, parts.times.beat_ttl / 1000));
+  parts.view.tell(fmt::format(
+      "attempt {} on {} may still be alive; watching its heartbeat for {} s before taking over",
+      owner.attempt, owner.host, parts.times.beat_ttl / 1000));
   BeatWatch watch(parts.clock, parts.times.beat_ttl);
   std::optional<std::string> first;
   while (true) {
@@ -38,7 +41,8 @@ Status await_owner(Attempt& attempt, bool wait) {
 Result<uint64_t> committed_metrics(Attempt& attempt) {
   const auto& commits = attempt.history.summary().commits;
   if (commits.empty()) return uint64_t{0};
-  BATON_ASSIGN(Manifest manifest, read_manifest(attempt.parts.ledger.store(), attempt.job().id, commits.back()));
+  BATON_ASSIGN(Manifest manifest,
+               read_manifest(attempt.parts.ledger.store(), attempt.job().id, commits.back()));
   return manifest.metrics_bytes;
 }
 
@@ -50,7 +54,9 @@ Status claim_attempt(Attempt& attempt, bool wait_for_owner) {
     BATON_TRY(history.refresh());
     const Summary& summary = history.summary();
     if (is_final(summary.state))
-      return Error{Code::fenced, fmt::format("job {} has already {}", attempt.job().id, state_name(summary.state)), ""};
+      return Error{
+          Code::fenced,
+          fmt::format("job {} has already {}", attempt.job().id, state_name(summary.state)), ""};
     bool take_over = summary.state == State::running;
     if (take_over) {
       uint64_t before = summary.events;
@@ -66,7 +72,8 @@ Status claim_attempt(Attempt& attempt, bool wait_for_owner) {
     attempt.number = claimed->attempt;
     attempt.metrics_from = from;
     attempt.paths = attempt_paths(attempt.parts.home, attempt.job().id, attempt.number);
-    // The owner we took over from committed once more before our claim: claim again, behind that commit.
+    // The owner we took over from committed once more before our claim: claim again, behind that
+    // commit.
     if (history.summary().commits.size() != commits) continue;
     attempt.heart = std::make_unique<Heart>(attempt.parts.ledger, attempt.job().id, attempt.number,
                                             attempt.identity.agent, attempt.parts.times.beat);
@@ -79,7 +86,8 @@ Result<Event> append_own(Attempt& attempt, Event event) {
   event.attempt = attempt.number;
   auto ours = [&](const Summary& summary) -> Status {
     if (summary.state == State::running && summary.attempt == attempt.number) return {};
-    return Error{Code::fenced, fmt::format("job {} was taken over by another agent", attempt.job().id),
+    return Error{Code::fenced,
+                 fmt::format("job {} was taken over by another agent", attempt.job().id),
                  "nothing is lost: the other agent goes on from the last commit"};
   };
   return attempt.history.append(std::move(event), attempt.parts.clock.wall_ms(), ours);

@@ -13,7 +13,8 @@ Status keep(Attempt& attempt, const Manifest& manifest) {
   attempt.kept.push_back(manifest);
   attempt.next_seq = manifest.seq + 1;
   size_t limit = static_cast<size_t>(attempt.spec().checkpoint_keep);
-  if (attempt.kept.size() > limit) attempt.kept.erase(attempt.kept.begin(), attempt.kept.end() - static_cast<long>(limit));
+  if (attempt.kept.size() > limit)
+    attempt.kept.erase(attempt.kept.begin(), attempt.kept.end() - static_cast<long>(limit));
   return attempt.committer->set_kept(attempt.kept);
 }
 
@@ -23,9 +24,10 @@ CommitFacts facts_at_end(const Attempt& attempt) {
   facts.program_commits = attempt.program_commits;
   facts.checkpoint_used = checkpoint.entries > 0;
   facts.checkpoint_changed = checkpoint.signature != attempt.committed.checkpoint.signature;
-  facts.anything_changed = facts.checkpoint_changed ||
-                           look_at_tree(attempt.paths.results).signature != attempt.committed.results.signature ||
-                           look_at_tree(attempt.paths.metrics).signature != attempt.committed.metrics.signature;
+  facts.anything_changed =
+      facts.checkpoint_changed ||
+      look_at_tree(attempt.paths.results).signature != attempt.committed.results.signature ||
+      look_at_tree(attempt.paths.metrics).signature != attempt.committed.metrics.signature;
   facts.was_quiet = attempt.was_quiet;
   return facts;
 }
@@ -34,7 +36,8 @@ CommitFacts facts_at_end(const Attempt& attempt) {
 
 uint64_t metrics_size(const AttemptPaths& paths) {
   struct stat info {};
-  bool regular = lstat((paths.metrics + "/metrics.jsonl").c_str(), &info) == 0 && S_ISREG(info.st_mode);
+  bool regular =
+      lstat((paths.metrics + "/metrics.jsonl").c_str(), &info) == 0 && S_ISREG(info.st_mode);
   return regular ? static_cast<uint64_t>(info.st_size) : 0;
 }
 
@@ -52,8 +55,9 @@ Status record_commit(Attempt& attempt, const Captured& captured) {
   if (!recorded.ok()) return recorded.error();
   attempt.commit_clock.record(captured.bytes, captured.new_bytes, captured.took_ms);
   BATON_TRY(keep(attempt, captured.manifest));
-  attempt.parts.view.tell(fmt::format("commit {}: {} ({} new) in {}", captured.manifest.seq, human_size(captured.bytes),
-                                      human_size(captured.new_bytes), human_duration_ms(captured.took_ms)));
+  attempt.parts.view.tell(fmt::format("commit {}: {} ({} new) in {}", captured.manifest.seq,
+                                      human_size(captured.bytes), human_size(captured.new_bytes),
+                                      human_duration_ms(captured.took_ms)));
   return {};
 }
 
@@ -61,7 +65,8 @@ Status drop_old_commits(Attempt& attempt) {
   bool full = attempt.kept.size() >= static_cast<size_t>(attempt.spec().checkpoint_keep);
   malloc_trim(0);  // the capture's buffers: the agent stays small beside the program
   if (!full) return {};
-  auto collected = collect_job(attempt.parts.ledger.store(), attempt.job().id, attempt.kept, attempt.number + 1);
+  auto collected =
+      collect_job(attempt.parts.ledger.store(), attempt.job().id, attempt.kept, attempt.number + 1);
   return collected.ok() ? Status() : Status(collected.error());
 }
 
@@ -70,8 +75,11 @@ Status commit_finally(Attempt& attempt) {
   AgentParts& parts = attempt.parts;
   uint64_t metrics_bytes = metrics_size(attempt.paths);
   CaptureOptions options;
-  options.progress = [&](uint64_t done, uint64_t total) { parts.view.progress().update("committing", done, total, "bytes"); };
-  auto captured = attempt.committer->capture(attempt.roots(), attempt.next_seq, metrics_bytes, parts.clock.wall_ms(), options);
+  options.progress = [&](uint64_t done, uint64_t total) {
+    parts.view.progress().update("committing", done, total, "bytes");
+  };
+  auto captured = attempt.committer->capture(attempt.roots(), attempt.next_seq, metrics_bytes,
+                                             parts.clock.wall_ms(), options);
   if (!captured.ok()) return captured.error();
   return record_commit(attempt, *captured);
 }

@@ -25,8 +25,10 @@ bool stays_inside(const fs::path& link_dir, const fs::path& target) {
   for (const auto& part : link_dir)
     if (part != ".") ++depth;
   for (const auto& part : target) {
-    if (part == "..") --depth;
-    else if (part != "." && !part.empty()) ++depth;
+    if (part == "..")
+      --depth;
+    else if (part != "." && !part.empty())
+      ++depth;
     if (depth < 0) return false;
   }
   return true;
@@ -39,7 +41,8 @@ void drop_outside_links(const fs::path& root, std::vector<std::string>& left_out
        !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
     if (!it->is_symlink(error)) continue;
     fs::path target = fs::read_symlink(it->path(), error);
-    if (!stays_inside(it->path().lexically_relative(root).parent_path(), target)) outside.push_back(it->path());
+    if (!stays_inside(it->path().lexically_relative(root).parent_path(), target))
+      outside.push_back(it->path());
   }
   for (const auto& path : outside) {
     fs::remove(path, error);
@@ -53,7 +56,8 @@ Status move_tree(const std::string& from, const std::string& to) {
   std::string partial = to + ".partial-" + random_base32(4);
   std::error_code error;
   fs::copy(from, partial, fs::copy_options::recursive | fs::copy_options::copy_symlinks, error);
-  if (!error && rename(partial.c_str(), to.c_str()) != 0) error = std::error_code(errno, std::generic_category());
+  if (!error && rename(partial.c_str(), to.c_str()) != 0)
+    error = std::error_code(errno, std::generic_category());
   if (!error) return {};
   Status ignored = remove_tree(partial);  // the copy that failed; the original is untouched
   (void)ignored;
@@ -63,8 +67,10 @@ Status move_tree(const std::string& from, const std::string& to) {
 Status move_aside(const std::string& path) {
   for (int n = 1; n < 10'000; ++n) {
     std::string aside = fmt::format("{}.{}", path, n);
-    if (renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, aside.c_str(), RENAME_NOREPLACE) == 0) return {};
-    if (errno == EINVAL && !exists(aside) && rename(path.c_str(), aside.c_str()) == 0) return {};  // no renameat2 here
+    if (renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, aside.c_str(), RENAME_NOREPLACE) == 0)
+      return {};
+    if (errno == EINVAL && !exists(aside) && rename(path.c_str(), aside.c_str()) == 0)
+      return {};  // no renameat2 here
     if (errno != EEXIST && errno != EINVAL) return errno_error(errno, "move aside " + path);
   }
   return Error{Code::exists, path + " exists already", "move it away"};
@@ -75,13 +81,15 @@ void point_latest(const std::string& results, const std::string& job) {
   struct stat info {};
   if (lstat(latest.c_str(), &info) == 0 && !S_ISLNK(info.st_mode)) return;
   std::string temporary = latest + ".tmp-" + random_base32(6);
-  if (symlink(job.c_str(), temporary.c_str()) == 0 && rename(temporary.c_str(), latest.c_str()) != 0)
+  if (symlink(job.c_str(), temporary.c_str()) == 0 &&
+      rename(temporary.c_str(), latest.c_str()) != 0)
     unlink(temporary.c_str());
 }
 
 }  // namespace
 
-Result<Delivered> deliver(const std::string& from, const std::string& results, const std::string& job) {
+Result<Delivered> deliver(const std::string& from, const std::string& results,
+                          const std::string& job) {
   Delivered delivered;
   drop_outside_links(from, delivered.left_out);
   BATON_ASSIGN(auto names, list_dir(from));

@@ -13,9 +13,11 @@ struct Delivered {
   std::vector<std::string> left_out;  // symlinks that point outside the results, by name
 };
 
-// Moves (or copies, to another filesystem) the directory `from` to RESULTS/<job> and points RESULTS/latest at it.
-// Never overwrites: an earlier delivery of the same job with other content becomes RESULTS/<job>.1, .2, …; a
-// `latest` that is not a symlink stays. An empty `from` delivers nothing.
-Result<Delivered> deliver(const std::string& from, const std::string& results, const std::string& job);
+// Moves (or copies, to another filesystem) the directory `from` to RESULTS/<job> and points
+// RESULTS/latest at it. Never overwrites: an earlier delivery of the same job with other content
+// becomes RESULTS/<job>.1, .2, …; a `latest` that is not a symlink stays. An empty `from` delivers
+// nothing.
+Result<Delivered> deliver(const std::string& from, const std::string& results,
+                          const std::string& job);
 
 }  // namespace baton

@@ -25,8 +25,9 @@ Result<DriveResult> drive(AgentParts& parts, const std::string& job_id, bool wai
     BATON_TRY(claim_attempt(attempt, wait_for_owner));
     BATON_ASSIGN(DriveResult result, run_attempt(attempt));
     if (is_final(result.state) || result.machine_going) return result;
-    parts.view.tell(fmt::format("attempt {} ended ({}): {}; going on with attempt {}", attempt.number,
-                                outcome_name(result.outcome), result.reason, attempt.number + 1));
+    parts.view.tell(fmt::format("attempt {} ended ({}): {}; going on with attempt {}",
+                                attempt.number, outcome_name(result.outcome), result.reason,
+                                attempt.number + 1));
   }
 }
 
@@ -36,7 +37,8 @@ Result<Fd> open_signal_fd() {
   for (int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, number);
   sigset_t blocked = set;
   sigaddset(&blocked, SIGPIPE);
-  if (pthread_sigmask(SIG_BLOCK, &blocked, nullptr) != 0) return errno_error(errno, "block signals");
+  if (pthread_sigmask(SIG_BLOCK, &blocked, nullptr) != 0)
+    return errno_error(errno, "block signals");
   Fd fd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd.valid()) return errno_error(errno, "make a signalfd");
   return fd;

@@ -8,8 +8,6 @@
 #include "agent/attempt.h"
 #include "agent/deliver.h"
 #include "base/text.h"
-#include "model/metrics.h"
-#include "model/plot.h"
 #include "os/files.h"
 
 namespace baton {
@@ -18,35 +16,45 @@ namespace {
 std::string describe(const Attempt& attempt, Outcome outcome) {
   const ExitStatus& exit = attempt.end.exit;
   switch (outcome) {
-    case Outcome::succeeded: return "the program finished";
+    case Outcome::succeeded:
+      return "the program finished";
     case Outcome::preempted:
-    case Outcome::stopped: return attempt.reason;
-    case Outcome::timeout: return fmt::format("the program ran longer than its timeout of {}", human_duration_ms(attempt.spec().timeout_ms.value_or(0)));
+    case Outcome::stopped:
+      return attempt.reason;
+    case Outcome::timeout:
+      return fmt::format("the program ran longer than its timeout of {}",
+                         human_duration_ms(attempt.spec().timeout_ms.value_or(0)));
     case Outcome::oom:
-      return fmt::format("the program was killed for using more memory than resources.memory ({})", human_size(attempt.spec().memory));
-    case Outcome::lost: return "the machine was lost";
-    case Outcome::failed: break;
+      return fmt::format("the program was killed for using more memory than resources.memory ({})",
+                         human_size(attempt.spec().memory));
+    case Outcome::lost:
+      return "the machine was lost";
+    case Outcome::failed:
+      break;
   }
-  if (exit.signal) return fmt::format("the program was killed by signal {} ({})", exit.signal, strsignal(exit.signal));
-  if (exit.code == 127) return "the program ended with status 127: a command was not found in the image";
+  if (exit.signal)
+    return fmt::format("the program was killed by signal {} ({})", exit.signal,
+                       strsignal(exit.signal));
+  if (exit.code == 127)
+    return "the program ended with status 127: a command was not found in the image";
   return fmt::format("the program failed with status {}", exit.code);
 }
 
-// Puts the metrics, and a picture of them, beside the results.
+// Puts the metrics beside the results.
 void add_metrics(const Attempt& attempt) {
   auto text = read_file(attempt.paths.metrics + "/metrics.jsonl");
   if (!text.ok() || text->empty()) return;
   const std::string& dir = attempt.paths.results;
   // The program's own files of these names win.
   auto write_new = [&](const std::string& name, const std::string& content) {
-    Fd fd(open((dir + "/" + name).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+    Fd fd(open((dir + "/" + name).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+               0644));
     if (!fd.valid()) return;
-    Status ignored = write_all(fd.get(), content, name);  // a picture more or less; the results themselves count
+    Status ignored =
+        write_all(fd.get(), content, name);  // a picture more or less; the results themselves count
     (void)ignored;
   };
   write_new("metrics.jsonl", *text);
-  auto series = parse_metrics(*text).series;
-  if (!series.empty()) write_new("metrics.svg", svg_plot(series, attempt.spec().name + " " + attempt.job().id));
 }
 
 void deliver_results(Attempt& attempt) {
@@ -54,11 +62,13 @@ void deliver_results(Attempt& attempt) {
   auto delivered = deliver(attempt.paths.results, attempt.spec().results, attempt.job().id);
   if (!delivered.ok()) {
     attempt.parts.view.tell(delivered.error().text());
-    attempt.parts.view.tell("the results are safe in the store: baton results " + attempt.job().id + " --to DIR");
+    attempt.parts.view.tell("the results are safe in the store: baton results " + attempt.job().id +
+                            " --to DIR");
     return;
   }
   for (const auto& name : delivered->left_out)
-    attempt.parts.view.tell(fmt::format("{} is a symlink that points outside the results and was left out", name));
+    attempt.parts.view.tell(
+        fmt::format("{} is a symlink that points outside the results and was left out", name));
   attempt.results_dir = delivered->path;
 }
 
@@ -67,7 +77,9 @@ void send_streams(Attempt& attempt) {
   Status log = attempt.log->flush();
   Status metrics = attempt.metrics->pump(true);
   for (const Status* status : {&log, &metrics})
-    if (!status->ok()) attempt.parts.view.tell("the end of the logs or metrics was not stored: " + status->error().text());
+    if (!status->ok())
+      attempt.parts.view.tell("the end of the logs or metrics was not stored: " +
+                              status->error().text());
 }
 
 Event ended_event(const Attempt& attempt, Outcome outcome) {
@@ -99,7 +111,8 @@ Result<DriveResult> end_attempt(Attempt& attempt, Outcome outcome) {
   attempt.container.reset();
   if (is_final(attempt.history.summary().state)) {
     Status settled = attempt.parts.ledger.settle(attempt.history);
-    if (!settled.ok()) attempt.parts.log.debug(settled.error().text());  // `baton ps` settles it later
+    if (!settled.ok())
+      attempt.parts.log.debug(settled.error().text());  // `baton ps` settles it later
   }
   Status removed = remove_tree(attempt.paths.dir);
   if (!removed.ok()) attempt.parts.log.warn(removed.error().text());
@@ -122,7 +135,8 @@ Result<DriveResult> finish_attempt(Attempt& attempt) {
   if (committed.is(Code::fenced)) return committed.error();
   if (!committed.ok()) {
     // What is not saved must not count as done: the job stays resumable from its last commit.
-    attempt.parts.view.tell("the final commit failed, the last one stays good: " + committed.error().text());
+    attempt.parts.view.tell("the final commit failed, the last one stays good: " +
+                            committed.error().text());
     attempt.reason = "the final commit failed: " + committed.error().message;
     if (outcome != Outcome::preempted) outcome = Outcome::stopped;
   }

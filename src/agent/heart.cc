@@ -7,7 +7,8 @@ Heart::Heart(Ledger& ledger, std::string job, int attempt, std::string agent, in
         // The claim itself says that the owner lives, so the first beat can wait one period.
         for (int64_t count = 1; !stop_.wait_ms(period_ms); ++count) {
           Status ignored = ledger.beat(job, attempt, Json{{"agent", agent}, {"count", count}});
-          (void)ignored;  // the next beat tries again; being taken for dead costs time, not correctness
+          (void)ignored;  // the next beat tries again; being taken for dead costs time, not
+                          // correctness
         }
       }) {}
 

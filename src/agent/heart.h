@@ -9,7 +9,8 @@
 
 namespace baton {
 
-// Beats from its own thread until destroyed. A failing store is no reason to stop: safety never rests on the beat.
+// Beats from its own thread until destroyed. A failing store is no reason to stop: safety never
+// rests on the beat.
 class Heart {
  public:
   Heart(Ledger& ledger, std::string job, int attempt, std::string agent, int64_t period_ms);

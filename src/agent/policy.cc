@@ -15,10 +15,14 @@ constexpr double kSafety = 1.5;
 
 Outcome classify(const EndFacts& facts) {
   switch (facts.cause) {
-    case StopCause::notice: return Outcome::preempted;
-    case StopCause::stop: return Outcome::stopped;
-    case StopCause::timeout: return Outcome::timeout;
-    case StopCause::none: break;
+    case StopCause::notice:
+      return Outcome::preempted;
+    case StopCause::stop:
+      return Outcome::stopped;
+    case StopCause::timeout:
+      return Outcome::timeout;
+    case StopCause::none:
+      break;
   }
   if (facts.oom_killed && !facts.exit.success()) return Outcome::oom;
   return facts.exit.success() ? Outcome::succeeded : Outcome::failed;
@@ -49,7 +53,8 @@ void CommitClock::record(uint64_t bytes, uint64_t new_bytes, int64_t took_ms) {
 }
 
 int64_t CommitClock::predict_ms(uint64_t bytes) const {
-  if (samples_.empty()) return kFixedMs + static_cast<int64_t>(static_cast<double>(bytes) / kWriteBytesPerMs);
+  if (samples_.empty())
+    return kFixedMs + static_cast<int64_t>(static_cast<double>(bytes) / kWriteBytesPerMs);
   // The slowest rate and the largest share of new bytes seen lately.
   double write = 0, scan = 0, share = 0, slowest_fixed = 0;
   for (const Sample& s : samples_) {
@@ -65,7 +70,8 @@ int64_t CommitClock::predict_ms(uint64_t bytes) const {
         slowest_fixed = std::max(slowest_fixed, ms);
       }
     }
-    if (s.bytes > 0) share = std::max(share, static_cast<double>(s.new_bytes) / static_cast<double>(s.bytes));
+    if (s.bytes > 0)
+      share = std::max(share, static_cast<double>(s.new_bytes) / static_cast<double>(s.bytes));
   }
   if (write == 0) write = kWriteBytesPerMs;
   if (scan == 0) scan = kScanBytesPerMs;

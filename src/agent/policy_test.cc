@@ -15,7 +15,8 @@ EndFacts ended(StopCause cause, int code, int signal) {
 }
 
 TEST(Classify, AnyExitAfterANoticeIsPreempted) {
-  for (int code : {0, 1, 143}) EXPECT_EQ(classify(ended(StopCause::notice, code, 0)), Outcome::preempted);
+  for (int code : {0, 1, 143})
+    EXPECT_EQ(classify(ended(StopCause::notice, code, 0)), Outcome::preempted);
   EXPECT_EQ(classify(ended(StopCause::notice, 0, SIGKILL)), Outcome::preempted);
 }
 
@@ -40,7 +41,8 @@ TEST(EndedByItself, NotWhenOurSignalDidIt) {
   EXPECT_TRUE(ended_by_itself(ended(StopCause::notice, 0, 0)));
   EXPECT_TRUE(ended_by_itself(ended(StopCause::notice, 1, 0)));
   EXPECT_FALSE(ended_by_itself(ended(StopCause::notice, 0, SIGTERM)));
-  EXPECT_FALSE(ended_by_itself(ended(StopCause::notice, 128 + SIGTERM, 0)));  // a shell passed it on
+  EXPECT_FALSE(
+      ended_by_itself(ended(StopCause::notice, 128 + SIGTERM, 0)));  // a shell passed it on
   EXPECT_TRUE(ended_by_itself(ended(StopCause::none, 128 + SIGTERM, 0)));
   EndFacts killed = ended(StopCause::notice, 0, 0);
   killed.killed_by_agent = true;
@@ -124,9 +126,9 @@ TEST(CommitClock, ASlowCommitRaisesThePrediction) {
 
 TEST(KillTime, LeavesTheCommitItsTime) {
   EXPECT_EQ(kill_time_ms(1'000, 31'000, 5'000), 26'000);
-  EXPECT_EQ(kill_time_ms(1'000, 31'000, 100), 28'000);      // at least a tenth for the commit
-  EXPECT_EQ(kill_time_ms(1'000, 31'000, 60'000), 4'000);    // at least a tenth for the program
-  EXPECT_EQ(kill_time_ms(1'000, 500, 5'000), 500);          // already past: at once
+  EXPECT_EQ(kill_time_ms(1'000, 31'000, 100), 28'000);    // at least a tenth for the commit
+  EXPECT_EQ(kill_time_ms(1'000, 31'000, 60'000), 4'000);  // at least a tenth for the program
+  EXPECT_EQ(kill_time_ms(1'000, 500, 5'000), 500);        // already past: at once
 }
 
 }  // namespace

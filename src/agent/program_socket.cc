@@ -21,14 +21,17 @@ constexpr size_t kMaxClients = 64;
 Result<ProgramSocket> ProgramSocket::listen(const std::string& path) {
   Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid()) return errno_error(errno, "make a socket");
-  // sun_path holds 107 bytes, and $BATON_HOME may be deep: bind by way of the directory's descriptor.
+  // sun_path holds 107 bytes, and $BATON_HOME may be deep: bind by way of the directory's
+  // descriptor.
   BATON_ASSIGN(Fd dir, open_file(parent_path(path), O_PATH | O_DIRECTORY));
   std::string name = "/proc/self/fd/" + std::to_string(dir.get()) + "/" + base_name(path);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (name.size() >= sizeof address.sun_path) return Error{Code::invalid, "socket name " + path + " is too long", ""};
+  if (name.size() >= sizeof address.sun_path)
+    return Error{Code::invalid, "socket name " + path + " is too long", ""};
   std::memcpy(address.sun_path, name.c_str(), name.size() + 1);
-  if (bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return errno_error(errno, "bind " + path);
+  if (bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+    return errno_error(errno, "bind " + path);
   chmod(path.c_str(), 0666);
   if (::listen(fd.get(), 16) != 0) return errno_error(errno, "listen on " + path);
   return ProgramSocket(std::move(fd));
@@ -66,8 +69,10 @@ std::vector<ProgramSocket::Request> ProgramSocket::read() {
       requests.push_back({it->first, pending.substr(0, end)});
     // A client that has shut down its writing side may still read our answer.
     bool asked = !requests.empty() && requests.back().client == it->first;
-    if (pending.size() > kMaxLine || (gone && !asked)) it = clients_.erase(it);
-    else ++it;
+    if (pending.size() > kMaxLine || (gone && !asked))
+      it = clients_.erase(it);
+    else
+      ++it;
   }
   return requests;
 }

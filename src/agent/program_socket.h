@@ -1,7 +1,8 @@
 // The program's line to the agent: a unix socket on which it asks for commits.
 //
-// One JSON object a line, one answer a line, in order: {"op":"commit"} → {"ok":true,"commit":"00000003-1"} once it is
-// durable, or {"ok":false,"error":"…"}; {"op":"hello"} → {"ok":true} announces a program that commits by itself.
+// One JSON object a line, one answer a line, in order: {"op":"commit"} →
+// {"ok":true,"commit":"00000003-1"} once it is durable, or {"ok":false,"error":"…"}; {"op":"hello"}
+// → {"ok":true} announces a program that commits by itself.
 #pragma once
 
 #include <poll.h>
@@ -15,7 +16,8 @@
 
 namespace baton {
 
-// Not thread-safe; nothing here blocks. The container is not trusted: lines are at most 4 KiB, clients at most 64.
+// Not thread-safe; nothing here blocks. The container is not trusted: lines are at most 4 KiB,
+// clients at most 64.
 class ProgramSocket {
  public:
   // Listens at `path` (its directory's permissions say who may connect).
@@ -35,7 +37,8 @@ class ProgramSocket {
   explicit ProgramSocket(Fd listener) : listener_(std::move(listener)) {}
   void accept_all();
   Fd listener_;
-  std::map<int, std::pair<Fd, std::string>> clients_;  // by descriptor number, with the unfinished line
+  std::map<int, std::pair<Fd, std::string>>
+      clients_;  // by descriptor number, with the unfinished line
 };
 
 }  // namespace baton

@@ -8,7 +8,8 @@
 namespace baton {
 namespace {
 
-// Removes what earlier attempts left on this machine: their agents are gone, or they would not have been taken over.
+// Removes what earlier attempts left on this machine: their agents are gone, or they would not have
+// been taken over.
 Status sweep_leftovers(const Attempt& attempt) {
   std::string run = attempt.parts.home + "/run";
   for (int earlier = 1; earlier <= attempt.number; ++earlier) {
@@ -52,10 +53,13 @@ Status restore_attempt(Attempt& attempt) {
     BATON_TRY(attempt.committer->set_kept(attempt.kept));
     int64_t begin = parts.clock.mono_ms();
     CaptureOptions options;
-    options.progress = [&](uint64_t done, uint64_t total) { parts.view.progress().update("restoring", done, total, "bytes"); };
+    options.progress = [&](uint64_t done, uint64_t total) {
+      parts.view.progress().update("restoring", done, total, "bytes");
+    };
     BATON_TRY(attempt.committer->restore(attempt.kept.back(), attempt.roots(), options));
     attempt.next_seq = attempt.kept.back().seq + 1;
-    parts.view.tell(fmt::format("restored commit {} ({}) in {}", last.commit, human_size(last.commit_bytes),
+    parts.view.tell(fmt::format("restored commit {} ({}) in {}", last.commit,
+                                human_size(last.commit_bytes),
                                 human_duration_ms(parts.clock.mono_ms() - begin)));
   }
   attempt.committed = {look_at_tree(attempt.paths.checkpoint), look_at_tree(attempt.paths.results),

@@ -23,7 +23,8 @@ ContainerSpec container_spec(const Attempt& attempt) {
   c.mounts.push_back({paths.results, "/results", true, false});
   c.mounts.push_back({paths.baton, "/baton", false, false});
   c.mounts.push_back({paths.metrics, "/baton/metrics", true, false});
-  for (const DataMount& mount : spec.data) c.mounts.push_back({mount.source, mount.destination, false, false});
+  for (const DataMount& mount : spec.data)
+    c.mounts.push_back({mount.source, mount.destination, false, false});
   c.argv = job.argv;
   c.hostname = spec.name;
   c.init_path = attempt.parts.self_path;

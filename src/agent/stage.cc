@@ -23,7 +23,8 @@ void set(Env& env, const std::string& name, const std::string& value) {
   env.emplace_back(name, value);
 }
 
-// The code snapshot, unpacked once per content and shared by all attempts on this machine; overlays keep it unchanged.
+// The code snapshot, unpacked once per content and shared by all attempts on this machine; overlays
+// keep it unchanged.
 Status stage_code(Attempt& attempt) {
   const std::string& hash = attempt.job().code_tree;
   if (hash.empty()) {
@@ -36,7 +37,8 @@ Status stage_code(Attempt& attempt) {
   BATON_TRY(make_dirs(cache, 0755));
   BATON_ASSIGN(TempDir temporary, TempDir::create("unpacking", cache));
   std::string tree = temporary.path() + "/tree";
-  BATON_TRY(restore_code(attempt.parts.ledger.store(), attempt.history.summary().code_object, hash, tree));
+  BATON_TRY(restore_code(attempt.parts.ledger.store(), attempt.history.summary().code_object, hash,
+                         tree));
   if (rename(tree.c_str(), attempt.code_dir.c_str()) != 0 && !is_directory(attempt.code_dir))
     return errno_error(errno, "unpack the code into " + attempt.code_dir);
   return {};
@@ -45,8 +47,10 @@ Status stage_code(Attempt& attempt) {
 Status check_data(const Attempt& attempt) {
   for (const DataMount& mount : attempt.spec().data)
     if (!exists(mount.source))
-      return Error{Code::not_found, fmt::format("data {} for {} is not on this machine", mount.source, mount.destination),
-                   "put it there and run `baton resume " + attempt.job().id + "`"};
+      return Error{
+          Code::not_found,
+          fmt::format("data {} for {} is not on this machine", mount.source, mount.destination),
+          "put it there and run `baton resume " + attempt.job().id + "`"};
   return {};
 }
 
@@ -60,7 +64,8 @@ Status stage_baton_dir(Attempt& attempt) {
   }
   // Engines mount this binary here.
   BATON_TRY(make_dirs(paths.baton + "/bin", 0755));
-  if (symlink("metrics/metrics.jsonl", (paths.baton + "/metrics.jsonl").c_str()) != 0 && errno != EEXIST)
+  if (symlink("metrics/metrics.jsonl", (paths.baton + "/metrics.jsonl").c_str()) != 0 &&
+      errno != EEXIST)
     return errno_error(errno, "create " + paths.baton + "/metrics.jsonl");
   return make_dirs(paths.baton + "/metrics", 0755);
 }
@@ -73,8 +78,9 @@ std::string params_json(const Job& job) {
   return pretty_json(params);
 }
 
-Result<Env> program_env(const Job& job, int attempt,
-                        const std::function<std::optional<std::string>(const std::string&)>& secret) {
+Result<Env> program_env(
+    const Job& job, int attempt,
+    const std::function<std::optional<std::string>(const std::string&)>& secret) {
   Env env = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/baton/bin"},
              {"HOME", "/root"},
              {"LANG", "C.UTF-8"},
@@ -89,7 +95,8 @@ Result<Env> program_env(const Job& job, int attempt,
                    fmt::format("export {}=… and run `baton resume {}`", name, job.id)};
     set(env, name, *value);
   }
-  for (const auto& [name, value] : job.spec.params) set(env, param_variable(name), param_text(value));
+  for (const auto& [name, value] : job.spec.params)
+    set(env, param_variable(name), param_text(value));
   set(env, "BATON_JOB", job.id);
   set(env, "BATON_ATTEMPT", std::to_string(attempt));
   set(env, "BATON_CHECKPOINT_DIR", "/checkpoint");
@@ -103,7 +110,8 @@ Result<Env> program_env(const Job& job, int attempt,
 
 Status stage_attempt(Attempt& attempt) {
   BATON_TRY(check_data(attempt));
-  BATON_ASSIGN(attempt.image, attempt.parts.images.from_record(attempt.job().image, attempt.parts.view.progress()));
+  BATON_ASSIGN(attempt.image, attempt.parts.images.from_record(attempt.job().image,
+                                                               attempt.parts.view.progress()));
   BATON_TRY(stage_code(attempt));
   return stage_baton_dir(attempt);
 }

@@ -11,10 +11,11 @@
 
 namespace baton {
 
-// The environment of a job's program: a sane base, the spec's env, secrets, then baton's own (which win).
-// Code::invalid names a secret that is not set.
+// The environment of a job's program: a sane base, the spec's env, secrets, then baton's own (which
+// win). Code::invalid names a secret that is not set.
 Result<std::vector<std::pair<std::string, std::string>>> program_env(
-    const Job& job, int attempt, const std::function<std::optional<std::string>(const std::string&)>& secret);
+    const Job& job, int attempt,
+    const std::function<std::optional<std::string>(const std::string&)>& secret);
 
 // params.json: {"lr": 0.1, …}.
 std::string params_json(const Job& job);

@@ -29,7 +29,8 @@ Status StoreStream::flush() {
   while (!chunk_.empty() || !buffer_.empty()) {
     if (chunk_.empty()) {
       if (dropped_ > 0) {
-        chunk_ = fmt::format("\n[baton: {} bytes are missing here: the store did not answer]\n", dropped_);
+        chunk_ = fmt::format("\n[baton: {} bytes are missing here: the store did not answer]\n",
+                             dropped_);
         dropped_ = 0;
       } else {
         chunk_ = buffer_.substr(0, kChunk);

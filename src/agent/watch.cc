@@ -8,12 +8,16 @@
 namespace baton {
 namespace {
 
-constexpr int64_t kDrainMs = 2'000;  // how long a stray writer may keep the program's streams open after its end
+constexpr int64_t kDrainMs =
+    2'000;  // how long a stray writer may keep the program's streams open after its end
 
 }  // namespace
 
 Watch::Watch(Attempt& attempt, ProgramSocket socket)
-    : a_(attempt), parts_(attempt.parts), socket_(std::move(socket)), notice_event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    : a_(attempt),
+      parts_(attempt.parts),
+      socket_(std::move(socket)),
+      notice_event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   next_periodic_ = parts_.clock.mono_ms() + a_.spec().checkpoint_every_ms;
   sources_ = parts_.make_notices(a_.paths.notice);
   for (auto& source : sources_)
@@ -46,7 +50,9 @@ void Watch::read_output(Fd& fd, bool is_stderr) {
 }
 
 void Watch::wait(int64_t timeout_ms) {
-  std::vector<pollfd> fds = {{a_.container->exit_fd(), POLLIN, 0}, {notice_event_.get(), POLLIN, 0}, {capture_.fd(), POLLIN, 0}};
+  std::vector<pollfd> fds = {{a_.container->exit_fd(), POLLIN, 0},
+                             {notice_event_.get(), POLLIN, 0},
+                             {capture_.fd(), POLLIN, 0}};
   if (parts_.signal_fd >= 0) fds.push_back({parts_.signal_fd, POLLIN, 0});
   if (a_.out.valid()) fds.push_back({a_.out.get(), POLLIN, 0});
   if (a_.err.valid()) fds.push_back({a_.err.get(), POLLIN, 0});
@@ -64,13 +70,15 @@ Status Watch::on_time(int64_t now) {
     Status log = a_.log->flush();
     Status metrics = a_.metrics->pump(false);
     for (const Status* status : {&log, &metrics})
-      if (!status->ok()) parts_.log.debug(status->error().text());  // kept, and tried again at the next flush
+      if (!status->ok())
+        parts_.log.debug(status->error().text());  // kept, and tried again at the next flush
   }
   const auto& limit = a_.spec().timeout_ms;
   int64_t ran = a_.history.summary().ran_ms + now - a_.started_ms;
   if (limit && a_.end.cause == StopCause::none && ran >= *limit)
     ask_to_end(StopCause::timeout, "its timeout is over", now + a_.spec().grace_ms);
-  if (kill_at_ >= 0 && now >= kill_at_ && !a_.end.killed_by_agent) kill_program("its grace is over");
+  if (kill_at_ >= 0 && now >= kill_at_ && !a_.end.killed_by_agent)
+    kill_program("its grace is over");
   consider_periodic(now);
   return {};
 }

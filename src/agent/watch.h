@@ -1,4 +1,5 @@
-// Watch: the loop beside the running program. Single-threaded; notices, the heartbeat and captures come from other threads.
+// Watch: the loop beside the running program. Single-threaded; notices, the heartbeat and captures
+// come from other threads.
 #pragma once
 
 #include <deque>
@@ -16,7 +17,8 @@ class Watch {
   ~Watch();
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
-  // Until the program has ended and all it printed has been read. Code::fenced: it was killed because the job is not ours.
+  // Until the program has ended and all it printed has been read. Code::fenced: it was killed
+  // because the job is not ours.
   Status run();
 
  private:
@@ -58,8 +60,8 @@ class Watch {
   int64_t deadline_ = -1;  // of the machine, or of our patience
   int64_t kill_at_ = -1;
 
-  std::vector<int> waiting_;        // clients that wait for the running capture
-  std::vector<int> queued_;         // clients that asked while it ran
+  std::vector<int> waiting_;  // clients that wait for the running capture
+  std::vector<int> queued_;   // clients that asked while it ran
   int capture_tries_ = 0;
   int64_t retry_capture_at_ = -1;
   CommittedLook before_capture_;

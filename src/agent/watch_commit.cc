@@ -6,10 +6,12 @@
 namespace baton {
 namespace {
 
-constexpr int kTries = 8;           // of a capture that the program asked for, while files keep changing
+constexpr int kTries = 8;  // of a capture that the program asked for, while files keep changing
 constexpr int64_t kRetryMs = 250;
 
-std::string refusal(const std::string& why) { return dump_json(Json{{"ok", false}, {"error", why}}); }
+std::string refusal(const std::string& why) {
+  return dump_json(Json{{"ok", false}, {"error", why}});
+}
 
 }  // namespace
 
@@ -38,8 +40,10 @@ void Watch::read_program() {
 
 void Watch::start_capture() {
   retry_capture_at_ = -1;
-  before_capture_ = {look_at_tree(a_.paths.checkpoint), look_at_tree(a_.paths.results), look_at_tree(a_.paths.metrics)};
-  capture_.start(*a_.committer, a_.roots(), a_.next_seq, metrics_size(a_.paths), parts_.clock.wall_ms());
+  before_capture_ = {look_at_tree(a_.paths.checkpoint), look_at_tree(a_.paths.results),
+                     look_at_tree(a_.paths.metrics)};
+  capture_.start(*a_.committer, a_.roots(), a_.next_seq, metrics_size(a_.paths),
+                 parts_.clock.wall_ms());
 }
 
 void Watch::answer_all(const std::string& line) {
@@ -57,7 +61,8 @@ void Watch::start_queued() {
 }
 
 Status Watch::finish_capture() {
-  if (retry_capture_at_ >= 0 && parts_.clock.mono_ms() >= retry_capture_at_ && !ended_) start_capture();
+  if (retry_capture_at_ >= 0 && parts_.clock.mono_ms() >= retry_capture_at_ && !ended_)
+    start_capture();
   auto result = capture_.take();
   if (!result) return {};
   int64_t now = parts_.clock.mono_ms();
@@ -66,15 +71,18 @@ Status Watch::finish_capture() {
     Status recorded = record_commit(a_, **result);
     if (recorded.ok()) {
       a_.committed = before_capture_;
-      answer_all(dump_json(Json{{"ok", true}, {"commit", commit_name((*result)->manifest.seq, a_.number)}}));
+      answer_all(dump_json(
+          Json{{"ok", true}, {"commit", commit_name((*result)->manifest.seq, a_.number)}}));
       Status dropped = drop_old_commits(a_);
-      if (!dropped.ok()) parts_.log.debug(dropped.error().text());  // garbage waits for the next time
+      if (!dropped.ok())
+        parts_.log.debug(dropped.error().text());  // garbage waits for the next time
       start_queued();
       return {};
     }
     answer_all(refusal(recorded.error().message));
     if (recorded.is(Code::fenced)) return recorded;
-    parts_.view.tell("the commit could not be recorded, the last one stays good: " + recorded.error().text());
+    parts_.view.tell("the commit could not be recorded, the last one stays good: " +
+                     recorded.error().text());
     start_queued();
     return {};
   }
@@ -95,9 +103,12 @@ Status Watch::finish_capture() {
 }
 
 void Watch::consider_periodic(int64_t now) {
-  if (a_.program_commits || capture_.busy() || now < next_periodic_ || ended_ || a_.end.cause != StopCause::none) return;
+  if (a_.program_commits || capture_.busy() || now < next_periodic_ || ended_ ||
+      a_.end.cause != StopCause::none)
+    return;
   next_periodic_ = now + parts_.times.quiet;
-  CommittedLook look{look_at_tree(a_.paths.checkpoint), look_at_tree(a_.paths.results), look_at_tree(a_.paths.metrics)};
+  CommittedLook look{look_at_tree(a_.paths.checkpoint), look_at_tree(a_.paths.results),
+                     look_at_tree(a_.paths.metrics)};
   auto same = [](const TreeLook& a, const TreeLook& b) { return a.signature == b.signature; };
   CommitFacts facts;
   facts.checkpoint_used = look.checkpoint.entries > 0;
@@ -105,10 +116,14 @@ void Watch::consider_periodic(int64_t now) {
   facts.anything_changed = facts.checkpoint_changed || !same(look.results, a_.committed.results) ||
                            !same(look.metrics, a_.committed.metrics);
   const TreeLook& judged = facts.checkpoint_used ? look.checkpoint : look.results;
-  const TreeLook* last = !last_look_ ? nullptr : facts.checkpoint_used ? &last_look_->checkpoint : &last_look_->results;
-  facts.was_quiet = last && same(*last, judged) && parts_.clock.wall_ms() - judged.newest_ms >= parts_.times.quiet;
+  const TreeLook* last = !last_look_             ? nullptr
+                         : facts.checkpoint_used ? &last_look_->checkpoint
+                                                 : &last_look_->results;
+  facts.was_quiet = last && same(*last, judged) &&
+                    parts_.clock.wall_ms() - judged.newest_ms >= parts_.times.quiet;
   last_look_ = look;
-  if (!wants_periodic_commit(facts) || has_open_writer(a_.container->pids(), a_.paths.checkpoint)) return;
+  if (!wants_periodic_commit(facts) || has_open_writer(a_.container->pids(), a_.paths.checkpoint))
+    return;
   start_capture();
 }
 

@@ -32,8 +32,8 @@ void walk(int dir_fd, const std::string& path, int depth, TreeLook& look) {
     struct stat info {};
     if (fstatat(dir_fd, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
     std::string child = path + "/" + name;
-    std::string facts = fmt::format("{}|{}|{}|{}|{}|{}", child, info.st_ino, info.st_size, info.st_mode,
-                                    info.st_ctim.tv_sec, info.st_ctim.tv_nsec);
+    std::string facts = fmt::format("{}|{}|{}|{}|{}|{}", child, info.st_ino, info.st_size,
+                                    info.st_mode, info.st_ctim.tv_sec, info.st_ctim.tv_nsec);
     // Summing makes the order of readdir irrelevant.
     look.signature += fingerprint(facts, 0)[0];
     look.newest_ms = std::max(look.newest_ms, change_ms(info));
@@ -66,7 +66,8 @@ void collect_files(int dir_fd, int depth, std::set<FileId>& files) {
   closedir(stream);
 }
 
-// Whether the descriptor was opened to write and not to append, from /proc/PID/fdinfo/N's "flags:" in octal.
+// Whether the descriptor was opened to write and not to append, from /proc/PID/fdinfo/N's "flags:"
+// in octal.
 bool writes_in_place(pid_t pid, const std::string& number) {
   auto text = read_file(fmt::format("/proc/{}/fdinfo/{}", pid, number), 65536);
   if (!text.ok()) return false;

@@ -9,7 +9,8 @@
 
 namespace baton {
 
-// A cheap signature of a directory tree: every entry's path, inode, size, mode and change time. Never follows symlinks.
+// A cheap signature of a directory tree: every entry's path, inode, size, mode and change time.
+// Never follows symlinks.
 struct TreeLook {
   uint64_t signature = 0;
   uint64_t bytes = 0;
@@ -18,8 +19,9 @@ struct TreeLook {
 };
 TreeLook look_at_tree(const std::string& path);
 
-// True when one of `pids` holds a regular file below `path` open for writing other than for appending: a checkpoint
-// being written by a slow writer looks quiet, but is not. Files that cannot be examined count as closed.
+// True when one of `pids` holds a regular file below `path` open for writing other than for
+// appending: a checkpoint being written by a slow writer looks quiet, but is not. Files that cannot
+// be examined count as closed.
 bool has_open_writer(const std::vector<pid_t>& pids, const std::string& path);
 
 }  // namespace baton

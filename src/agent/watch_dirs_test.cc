@@ -42,7 +42,9 @@ TEST_F(WatchDirs, SymlinksAreNotFollowed) {
   EXPECT_EQ(look_at_tree(dir_->path()).entries, 2u);
 }
 
-TEST_F(WatchDirs, AMissingDirectoryIsEmpty) { EXPECT_EQ(look_at_tree(path("nowhere")).entries, 0u); }
+TEST_F(WatchDirs, AMissingDirectoryIsEmpty) {
+  EXPECT_EQ(look_at_tree(path("nowhere")).entries, 0u);
+}
 
 TEST_F(WatchDirs, AnOpenWriterIsSeenButAnAppenderIsNot) {
   write("model.pt", "weights");

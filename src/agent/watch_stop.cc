@@ -32,8 +32,10 @@ void Watch::read_signals() {
       notice.reason = "SIGTERM to the agent";
       on_notice(notice);
     } else if (++interrupts_ == 1) {
-      ask_to_end(StopCause::stop, info.ssi_signo == SIGINT ? "stopped by Ctrl-C" : "stopped: the terminal was closed",
-                 now + a_.spec().grace_ms);
+      ask_to_end(
+          StopCause::stop,
+          info.ssi_signo == SIGINT ? "stopped by Ctrl-C" : "stopped: the terminal was closed",
+          now + a_.spec().grace_ms);
     } else {
       kill_program("Ctrl-C again");
     }
@@ -53,7 +55,8 @@ void Watch::read_notices() {
     if (notice.kind == Notice::Kind::terminate) on_notice(notice);
     if (notice.kind == Notice::Kind::cancelled) on_cancelled(notice);
     if (notice.kind == Notice::Kind::rebalance) {
-      parts_.view.tell(fmt::format("{}: {}; committing soon", notice.source, printable(notice.reason)));
+      parts_.view.tell(
+          fmt::format("{}: {}; committing soon", notice.source, printable(notice.reason)));
       next_periodic_ = 0;
     }
   }
@@ -62,13 +65,16 @@ void Watch::read_notices() {
 Status Watch::read_requests() {
   Status refreshed = a_.history.refresh();
   if (!refreshed.ok()) {
-    parts_.log.debug(refreshed.error().text());  // a store that does not answer must not hurt the program
+    parts_.log.debug(
+        refreshed.error().text());  // a store that does not answer must not hurt the program
     return {};
   }
   const Summary& summary = a_.history.summary();
   if (summary.attempt != a_.number || summary.state != State::running)
-    return Error{Code::fenced, fmt::format("job {} was taken over by another agent", a_.job().id), ""};
-  if (summary.stop_requested) ask_to_end(StopCause::stop, "stopped by request", parts_.clock.mono_ms() + a_.spec().grace_ms);
+    return Error{Code::fenced, fmt::format("job {} was taken over by another agent", a_.job().id),
+                 ""};
+  if (summary.stop_requested)
+    ask_to_end(StopCause::stop, "stopped by request", parts_.clock.mono_ms() + a_.spec().grace_ms);
   if (summary.preempt_requested && !noticed_) {
     Notice notice;
     notice.source = "request";
@@ -82,19 +88,25 @@ void Watch::on_notice(const Notice& notice) {
   bool by_hand = notice.source == "request" || notice.source == "file";
   if (!by_hand) a_.machine_going = true;
   int64_t now = parts_.clock.mono_ms();
-  int64_t deadline = notice.deadline_mono_ms >= 0 ? notice.deadline_mono_ms : now + a_.spec().grace_ms;
-  if (noticed_) {  // a second source, or the same again with another deadline: the earlier one counts
+  int64_t deadline =
+      notice.deadline_mono_ms >= 0 ? notice.deadline_mono_ms : now + a_.spec().grace_ms;
+  if (noticed_) {  // a second source, or the same again with another deadline: the earlier one
+                   // counts
     deadline_ = std::min(deadline_, deadline);
     update_kill_time(now);
     return;
   }
   noticed_ = notice;
   int64_t left = std::max<int64_t>(deadline - now, 0);
-  parts_.view.tell(fmt::format("notice from {}: {}; {} left", notice.source, printable(notice.reason), human_duration_ms(left)));
-  Json file = {{"source", notice.source}, {"reason", notice.reason}, {"deadline_in_ms", left},
+  parts_.view.tell(fmt::format("notice from {}: {}; {} left", notice.source,
+                               printable(notice.reason), human_duration_ms(left)));
+  Json file = {{"source", notice.source},
+               {"reason", notice.reason},
+               {"deadline_in_ms", left},
                {"deadline", iso_time_ms(parts_.clock.wall_ms() + left)}};
   Status written = replace_file(a_.paths.preempt, dump_json(file) + "\n", false, 0644);
-  if (!written.ok()) parts_.view.tell(written.error().text());  // the signal still tells the program
+  if (!written.ok())
+    parts_.view.tell(written.error().text());  // the signal still tells the program
   ask_to_end(StopCause::notice, notice.reason, deadline);
   Event event;
   event.type = EventType::noticed;
@@ -102,7 +114,8 @@ void Watch::on_notice(const Notice& notice) {
   event.reason = notice.reason;
   event.deadline_in_ms = left;
   auto recorded = append_own(a_, event);
-  if (!recorded.ok()) parts_.log.debug(recorded.error().text());  // being fenced shows at the next request round
+  if (!recorded.ok())
+    parts_.log.debug(recorded.error().text());  // being fenced shows at the next request round
 }
 
 void Watch::on_cancelled(const Notice& notice) {
@@ -147,7 +160,8 @@ void Watch::kill_program(const std::string& why) {
   TreeLook checkpoint = look_at_tree(a_.paths.checkpoint);
   TreeLook results = look_at_tree(a_.paths.results);
   int64_t newest = checkpoint.entries ? checkpoint.newest_ms : results.newest_ms;
-  a_.was_quiet = wall - newest >= parts_.times.quiet && !has_open_writer(a_.container->pids(), a_.paths.checkpoint);
+  a_.was_quiet = wall - newest >= parts_.times.quiet &&
+                 !has_open_writer(a_.container->pids(), a_.paths.checkpoint);
   a_.end.killed_by_agent = true;
   if (a_.end.cause == StopCause::none) a_.end.cause = StopCause::stop;
   parts_.view.tell("killing the program: " + why);

@@ -30,7 +30,8 @@ class Sha256 {
 };
 
 using Fingerprint = std::array<uint64_t, 2>;
-// XXH3-128 with a seed: several times faster than SHA-256, good against accident, not against malice.
+// XXH3-128 with a seed: several times faster than SHA-256, good against accident, not against
+// malice.
 Fingerprint fingerprint(std::string_view bytes, uint64_t seed);
 
 // True for exactly 64 lower-case hex digits.

@@ -20,7 +20,9 @@ std::string random_base32(int count) {
   size_t have = 0;
   while (have < bytes.size()) {
     ssize_t n = getrandom(bytes.data() + have, bytes.size() - have, 0);
-    if (n < 0) std::abort();  // only EINTR before the pool is ready could be; without randomness nothing is safe
+    if (n < 0)
+      std::abort();  // only EINTR before the pool is ready could be; without randomness nothing is
+                     // safe
     have += static_cast<size_t>(n);
   }
   std::string text;
@@ -34,8 +36,8 @@ std::string new_job_id(int64_t unix_ms) {
   time_t t = static_cast<time_t>(unix_ms / 1000);
   tm utc{};
   gmtime_r(&t, &utc);
-  return fmt::format("{:02}{:02}{:02}-{:02}{:02}{:02}-{}", utc.tm_year % 100, utc.tm_mon + 1, utc.tm_mday,
-                     utc.tm_hour, utc.tm_min, utc.tm_sec, random_base32(6));
+  return fmt::format("{:02}{:02}{:02}-{:02}{:02}{:02}-{}", utc.tm_year % 100, utc.tm_mon + 1,
+                     utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, random_base32(6));
 }
 
 bool is_job_id(std::string_view text) {

@@ -14,7 +14,8 @@ Result<Json> parse_json(std::string_view text, const std::string& what) {
     return depth <= kMaxDepth;
   };
   Json json = Json::parse(text.begin(), text.end(), watch, /*allow_exceptions=*/false);
-  if (deepest > kMaxDepth) return Error{Code::corrupt, what + " is nested too deeply to be JSON of baton's", ""};
+  if (deepest > kMaxDepth)
+    return Error{Code::corrupt, what + " is nested too deeply to be JSON of baton's", ""};
   if (json.is_discarded()) return Error{Code::corrupt, what + " is not valid JSON", ""};
   return json;
 }

@@ -30,7 +30,8 @@ class NullLog : public Log {
 class Progress {
  public:
   virtual ~Progress() = default;
-  virtual void update(const std::string& what, uint64_t done, uint64_t total, const std::string& unit) = 0;
+  virtual void update(const std::string& what, uint64_t done, uint64_t total,
+                      const std::string& unit) = 0;
   // One line of detail from a tool below (say, what apt is unpacking).
   virtual void detail(const std::string& line) = 0;
   virtual void finish(const std::string& summary) = 0;

@@ -80,16 +80,17 @@ class [[nodiscard]] Result<void> {
 using Status = Result<void>;
 
 // BATON_TRY(expression): returns the error of a Status (or Result) from the enclosing function.
-#define BATON_TRY(expression)                             \
-  do {                                                    \
-    auto baton_status_ = (expression);                    \
+#define BATON_TRY(expression)                              \
+  do {                                                     \
+    auto baton_status_ = (expression);                     \
     if (!baton_status_.ok()) return baton_status_.error(); \
   } while (0)
 
 // BATON_ASSIGN(auto x, expression): declares or assigns x, or returns the error.
 #define BATON_CONCAT_INNER(a, b) a##b
 #define BATON_CONCAT(a, b) BATON_CONCAT_INNER(a, b)
-#define BATON_ASSIGN(target, expression) BATON_ASSIGN_IMPL(BATON_CONCAT(baton_result_, __LINE__), target, expression)
+#define BATON_ASSIGN(target, expression) \
+  BATON_ASSIGN_IMPL(BATON_CONCAT(baton_result_, __LINE__), target, expression)
 #define BATON_ASSIGN_IMPL(name, target, expression) \
   auto name = (expression);                         \
   if (!name.ok()) return name.error();              \

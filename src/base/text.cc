@@ -15,7 +15,8 @@ namespace {
 // Reads a non-negative decimal number ("1", "1.5") at the front of text and removes it.
 std::optional<double> take_number(std::string_view& text) {
   size_t n = 0;
-  while (n < text.size() && (std::isdigit(static_cast<unsigned char>(text[n])) || text[n] == '.')) ++n;
+  while (n < text.size() && (std::isdigit(static_cast<unsigned char>(text[n])) || text[n] == '.'))
+    ++n;
   double value = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + n, value);
   if (n == 0 || error != std::errc() || end != text.data() + n) return std::nullopt;
@@ -59,7 +60,9 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
-bool starts_with(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
+bool starts_with(std::string_view text, std::string_view prefix) {
+  return text.substr(0, prefix.size()) == prefix;
+}
 
 bool ends_with(std::string_view text, std::string_view suffix) {
   return text.size() >= suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
@@ -70,7 +73,8 @@ std::optional<uint64_t> parse_size(std::string_view text) {
   if (!number) return std::nullopt;
   double factor = 1;
   if (!text.empty()) {
-    size_t power = std::string_view("KMGT").find(static_cast<char>(std::toupper(static_cast<unsigned char>(text[0]))));
+    size_t power = std::string_view("KMGT").find(
+        static_cast<char>(std::toupper(static_cast<unsigned char>(text[0]))));
     if (power != std::string_view::npos) {
       factor = std::pow(1024.0, static_cast<double>(power + 1));
       text.remove_prefix(1);
@@ -93,7 +97,12 @@ std::optional<int64_t> parse_duration_ms(std::string_view text) {
     while (n < text.size() && std::isalpha(static_cast<unsigned char>(text[n]))) ++n;
     std::string_view unit = text.substr(0, n);
     text.remove_prefix(n);
-    double factor = unit == "ms" ? 1 : unit == "s" ? 1e3 : unit == "m" ? 6e4 : unit == "h" ? 3.6e6 : unit == "d" ? 8.64e7 : 0;
+    double factor = unit == "ms"  ? 1
+                    : unit == "s" ? 1e3
+                    : unit == "m" ? 6e4
+                    : unit == "h" ? 3.6e6
+                    : unit == "d" ? 8.64e7
+                                  : 0;
     if (factor == 0) return std::nullopt;
     total += *number * factor;
   }
@@ -127,11 +136,12 @@ std::string iso_time_ms(int64_t unix_ms) {
   time_t t = static_cast<time_t>(seconds);
   tm utc{};
   if (!gmtime_r(&t, &utc)) return "?";
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900, utc.tm_mon + 1,
-                     utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, millis);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900,
+                     utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, millis);
 }
 
-std::optional<std::string> did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
+std::optional<std::string> did_you_mean(std::string_view word,
+                                        const std::vector<std::string>& candidates) {
   auto distance = [](std::string_view a, std::string_view b) {
     std::vector<std::vector<size_t>> d(a.size() + 1, std::vector<size_t>(b.size() + 1));
     for (size_t i = 0; i <= a.size(); ++i) d[i][0] = i;
@@ -185,7 +195,8 @@ bool is_utf8(std::string_view text) {
 
 std::string shell_quote(std::string_view word) {
   bool plain = !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) || std::string_view("-_./=:,@%+").find(c) != std::string_view::npos;
+    return std::isalnum(static_cast<unsigned char>(c)) ||
+           std::string_view("-_./=:,@%+").find(c) != std::string_view::npos;
   });
   if (plain) return std::string(word);
   std::string out = "'";

@@ -14,7 +14,8 @@ std::string_view trim(std::string_view text);
 bool starts_with(std::string_view text, std::string_view prefix);
 bool ends_with(std::string_view text, std::string_view suffix);
 
-// "4G", "512M", "1.5Gi", "100" → bytes. K, M, G, T are powers of 1024, as Docker and Slurm read them.
+// "4G", "512M", "1.5Gi", "100" → bytes. K, M, G, T are powers of 1024, as Docker and Slurm read
+// them.
 std::optional<uint64_t> parse_size(std::string_view text);
 // "30s", "500ms", "5m", "12h", "2d", "1h30m" → milliseconds. A bare number is not a duration.
 std::optional<int64_t> parse_duration_ms(std::string_view text);
@@ -26,7 +27,8 @@ std::string human_duration_ms(int64_t milliseconds);
 std::string iso_time_ms(int64_t unix_ms);
 
 // The candidate nearest to `word` by Damerau–Levenshtein distance, if near enough to be a slip.
-std::optional<std::string> did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
+std::optional<std::string> did_you_mean(std::string_view word,
+                                        const std::vector<std::string>& candidates);
 
 // Makes text from outside safe to print: invalid UTF-8, control and escape bytes become \xNN.
 std::string printable(std::string_view text);

@@ -18,7 +18,8 @@ int64_t SystemClock::mono_ms() const { return read_ms(CLOCK_BOOTTIME); }
 
 void SystemClock::sleep_ms(int64_t milliseconds) {
   if (milliseconds <= 0) return;
-  timespec rest{static_cast<time_t>(milliseconds / 1000), static_cast<long>(milliseconds % 1000) * 1'000'000};
+  timespec rest{static_cast<time_t>(milliseconds / 1000),
+                static_cast<long>(milliseconds % 1000) * 1'000'000};
   while (nanosleep(&rest, &rest) != 0) {
   }
 }

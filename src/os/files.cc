@@ -20,11 +20,13 @@ Status remove_at(int parent, const char* name, dev_t device, const std::string& 
   if (fstatat(parent, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
     return errno == ENOENT ? Status() : errno_error(errno, "remove " + path);
   if (!S_ISDIR(info.st_mode)) {
-    if (unlinkat(parent, name, 0) != 0 && errno != ENOENT) return errno_error(errno, "remove " + path);
+    if (unlinkat(parent, name, 0) != 0 && errno != ENOENT)
+      return errno_error(errno, "remove " + path);
     return {};
   }
   if (info.st_dev != device)
-    return Error{Code::permanent, fmt::format("{} is a mount point and was left alone", path), "unmount it first"};
+    return Error{Code::permanent, fmt::format("{} is a mount point and was left alone", path),
+                 "unmount it first"};
   Fd dir(openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!dir.valid() && errno == EACCES && fchmodat(parent, name, 0700, 0) == 0)
     dir.reset(openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -38,8 +40,10 @@ Status remove_at(int parent, const char* name, dev_t device, const std::string& 
   }
   closedir(stream);
   if (!names.empty() && (info.st_mode & 0300) != 0300) fchmod(dir.get(), 0700);
-  for (const auto& child : names) BATON_TRY(remove_at(dir.get(), child.c_str(), device, path + "/" + child));
-  if (unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT) return errno_error(errno, "remove " + path);
+  for (const auto& child : names)
+    BATON_TRY(remove_at(dir.get(), child.c_str(), device, path + "/" + child));
+  if (unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
+    return errno_error(errno, "remove " + path);
   return {};
 }
 
@@ -49,19 +53,27 @@ Error errno_error(int error_number, const std::string& doing) {
   std::string message = fmt::format("cannot {}: {}", doing, std::strerror(error_number));
   switch (error_number) {
     case ENOENT:
-    case ENOTDIR: return {Code::not_found, message, ""};
-    case EEXIST: return {Code::exists, message, ""};
+    case ENOTDIR:
+      return {Code::not_found, message, ""};
+    case EEXIST:
+      return {Code::exists, message, ""};
     case EACCES:
-    case EPERM: return {Code::denied, message, "check the owner and the mode with ls -ld"};
-    case EROFS: return {Code::denied, message, "the filesystem is mounted read-only; choose another place"};
+    case EPERM:
+      return {Code::denied, message, "check the owner and the mode with ls -ld"};
+    case EROFS:
+      return {Code::denied, message, "the filesystem is mounted read-only; choose another place"};
     case ENOSPC:
-    case EDQUOT: return {Code::no_space, message, "free some space (df -h shows where) and resume"};
+    case EDQUOT:
+      return {Code::no_space, message, "free some space (df -h shows where) and resume"};
     case EINTR:
     case EAGAIN:
-    case EBUSY: return {Code::transient, message, ""};
+    case EBUSY:
+      return {Code::transient, message, ""};
     case EMFILE:
-    case ENFILE: return {Code::transient, message, "too many open files: raise the limit with ulimit -n"};
-    default: return {Code::permanent, message, ""};
+    case ENFILE:
+      return {Code::transient, message, "too many open files: raise the limit with ulimit -n"};
+    default:
+      return {Code::permanent, message, ""};
   }
 }
 
@@ -99,7 +111,8 @@ Status write_all(int fd, std::string_view bytes, const std::string& path) {
   return {};
 }
 
-Result<size_t> read_at(int fd, char* buffer, size_t size, uint64_t offset, const std::string& path) {
+Result<size_t> read_at(int fd, char* buffer, size_t size, uint64_t offset,
+                       const std::string& path) {
   size_t done = 0;
   while (done < size) {
     ssize_t n = ::pread(fd, buffer + done, size - done, static_cast<off_t>(offset + done));
@@ -118,9 +131,11 @@ Status replace_file(const std::string& path, std::string_view bytes, bool durabl
   Status status = write_all(fd.get(), bytes, path);
   mode_t mask = umask(0);
   umask(mask);
-  if (status.ok() && fchmod(fd.get(), mode & ~mask) != 0) status = errno_error(errno, "set the mode of " + path);
+  if (status.ok() && fchmod(fd.get(), mode & ~mask) != 0)
+    status = errno_error(errno, "set the mode of " + path);
   if (status.ok() && durable && fsync(fd.get()) != 0) status = errno_error(errno, "sync " + path);
-  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) status = errno_error(errno, "replace " + path);
+  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0)
+    status = errno_error(errno, "replace " + path);
   if (!status.ok()) {
     unlink(temporary.c_str());
     return status;
@@ -129,8 +144,10 @@ Status replace_file(const std::string& path, std::string_view bytes, bool durabl
 }
 
 Status make_dirs(const std::string& path, mode_t mode) {
-  if (path.empty() || mkdir(path.c_str(), mode) == 0 || (errno == EEXIST && is_directory(path))) return {};
-  if (errno == EEXIST) return Error{Code::exists, path + " exists and is not a directory", "remove or rename it"};
+  if (path.empty() || mkdir(path.c_str(), mode) == 0 || (errno == EEXIST && is_directory(path)))
+    return {};
+  if (errno == EEXIST)
+    return Error{Code::exists, path + " exists and is not a directory", "remove or rename it"};
   if (errno != ENOENT) return errno_error(errno, "create directory " + path);
   std::string parent = parent_path(path);
   if (parent == path) return errno_error(ENOENT, "create directory " + path);
@@ -142,13 +159,15 @@ Status make_dirs(const std::string& path, mode_t mode) {
 
 Status remove_tree(const std::string& path) {
   struct stat info {};
-  if (lstat(path.c_str(), &info) != 0) return errno == ENOENT ? Status() : errno_error(errno, "remove " + path);
+  if (lstat(path.c_str(), &info) != 0)
+    return errno == ENOENT ? Status() : errno_error(errno, "remove " + path);
   return remove_at(AT_FDCWD, path.c_str(), info.st_dev, path);
 }
 
 Status sync_dir(const std::string& path) {
   BATON_ASSIGN(Fd fd, open_file(path.empty() ? "." : path, O_RDONLY | O_DIRECTORY));
-  // Some network filesystems refuse fsync on directories with EINVAL; their renames are synchronous.
+  // Some network filesystems refuse fsync on directories with EINVAL; their renames are
+  // synchronous.
   if (fsync(fd.get()) != 0 && errno != EINVAL) return errno_error(errno, "sync directory " + path);
   return {};
 }
@@ -201,7 +220,10 @@ std::string absolute_path(const std::string& path) {
 
 Result<TempDir> TempDir::create(const std::string& prefix, const std::string& parent) {
   const char* tmp = std::getenv("TMPDIR");
-  std::string name = join_path(!parent.empty() ? parent : tmp && *tmp ? tmp : "/tmp", prefix + "-XXXXXX");
+  std::string name = join_path(!parent.empty() ? parent
+                               : tmp && *tmp   ? tmp
+                                               : "/tmp",
+                               prefix + "-XXXXXX");
   if (!mkdtemp(name.data())) return errno_error(errno, "create directory " + name);
   return TempDir(name);
 }

@@ -13,7 +13,8 @@
 
 namespace baton {
 
-// The Error for a failed system call: errno classified, "cannot open /x: Permission denied", a hint where one is known.
+// The Error for a failed system call: errno classified, "cannot open /x: Permission denied", a hint
+// where one is known.
 Error errno_error(int error_number, const std::string& doing);
 
 // Opens with O_CLOEXEC.
@@ -27,7 +28,8 @@ Result<size_t> read_at(int fd, char* buffer, size_t size, uint64_t offset, const
 
 // Creates or replaces `path` so that a crash leaves the old or the new content: temporary name,
 // (fsync when `durable`), rename.
-Status replace_file(const std::string& path, std::string_view bytes, bool durable, mode_t mode = 0666);
+Status replace_file(const std::string& path, std::string_view bytes, bool durable,
+                    mode_t mode = 0666);
 // mkdir -p. New directories get `mode`.
 Status make_dirs(const std::string& path, mode_t mode = 0777);
 // rm -rf; never follows symlinks, never leaves the filesystem it started on. Absent is success.

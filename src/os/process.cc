@@ -22,8 +22,8 @@ namespace baton {
 namespace {
 
 // Runs in the child between fork and exec: only async-signal-safe calls.
-[[noreturn]] void exec_child(const SpawnOptions& options, const char* path, char* const* argv, char* const* envp,
-                             int error_fd, pid_t parent) {
+[[noreturn]] void exec_child(const SpawnOptions& options, const char* path, char* const* argv,
+                             char* const* envp, int error_fd, pid_t parent) {
   auto fail = [&] {
     int error = errno;
     ssize_t ignored = ::write(error_fd, &error, sizeof error);
@@ -34,8 +34,10 @@ namespace {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
-  if (options.new_session) setsid();
-  else if (options.new_group) setpgid(0, 0);
+  if (options.new_session)
+    setsid();
+  else if (options.new_group)
+    setpgid(0, 0);
   if (options.parent_death_signal) {
     prctl(PR_SET_PDEATHSIG, options.parent_death_signal);
     if (getppid() != parent) _exit(127);
@@ -72,7 +74,8 @@ namespace {
 }  // namespace
 
 std::optional<std::string> find_program(const std::string& name) {
-  if (name.find('/') != std::string::npos) return access(name.c_str(), X_OK) == 0 ? std::optional(name) : std::nullopt;
+  if (name.find('/') != std::string::npos)
+    return access(name.c_str(), X_OK) == 0 ? std::optional(name) : std::nullopt;
   const char* path = std::getenv("PATH");
   std::string dirs = std::string(path ? path : "/usr/local/bin:/usr/bin:/bin") + ":/usr/sbin:/sbin";
   for (const auto& dir : split(dirs, ':')) {
@@ -105,7 +108,8 @@ Result<Child> spawn(const SpawnOptions& options) {
   pthread_sigmask(SIG_SETMASK, &all, &old);
   pid_t pid = fork();
   if (pid == 0)
-    exec_child(options, program->c_str(), argv.data(), options.env ? env.data() : environ, write_end.get(), parent);
+    exec_child(options, program->c_str(), argv.data(), options.env ? env.data() : environ,
+               write_end.get(), parent);
   int fork_error = errno;
   pthread_sigmask(SIG_SETMASK, &old, nullptr);
   if (pid < 0) return errno_error(fork_error, "start " + options.argv[0]);
@@ -129,10 +133,12 @@ std::optional<ExitStatus> Child::wait(int64_t timeout_ms) {
     int status = 0;
     pid_t n = waitpid(pid_, &status, timeout_ms < 0 && pidfd_.get() < 0 ? 0 : WNOHANG);
     if (n == pid_) {
-      ended_ = WIFSIGNALED(status) ? ExitStatus{0, WTERMSIG(status)} : ExitStatus{WEXITSTATUS(status), 0};
+      ended_ = WIFSIGNALED(status) ? ExitStatus{0, WTERMSIG(status)}
+                                   : ExitStatus{WEXITSTATUS(status), 0};
       return ended_;
     }
-    if (n < 0 && errno == ECHILD) return ended_ = ExitStatus{255, 0};  // reaped elsewhere: its status is lost
+    if (n < 0 && errno == ECHILD)
+      return ended_ = ExitStatus{255, 0};  // reaped elsewhere: its status is lost
     int64_t left = timeout_ms < 0 ? 1000 : deadline - clock.mono_ms();
     if (left <= 0) return std::nullopt;
     if (pidfd_.valid()) {
@@ -146,11 +152,14 @@ std::optional<ExitStatus> Child::wait(int64_t timeout_ms) {
 
 void Child::kill(int signal) {
   if (ended_) return;
-  if (pidfd_.valid()) syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0);
-  else ::kill(pid_, signal);
+  if (pidfd_.valid())
+    syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0);
+  else
+    ::kill(pid_, signal);
 }
 
-Result<Output> run_command(SpawnOptions options, int64_t timeout_ms, const std::string& input, size_t limit) {
+Result<Output> run_command(SpawnOptions options, int64_t timeout_ms, const std::string& input,
+                           size_t limit) {
   int in[2], out[2], err[2];
   if (pipe2(in, O_CLOEXEC) != 0) return errno_error(errno, "make a pipe");
   Fd in_read(in[0]), in_write(in[1]);
@@ -178,7 +187,8 @@ Result<Output> run_command(SpawnOptions options, int64_t timeout_ms, const std::
   bool timed_out = false;
   if (input.empty()) in_write.reset();
   while (out_read.valid() || err_read.valid()) {
-    pollfd entries[3] = {{out_read.get(), POLLIN, 0}, {err_read.get(), POLLIN, 0}, {in_write.get(), POLLOUT, 0}};
+    pollfd entries[3] = {
+        {out_read.get(), POLLIN, 0}, {err_read.get(), POLLIN, 0}, {in_write.get(), POLLOUT, 0}};
     int64_t left = timeout_ms < 0 ? 1000 : deadline - clock.mono_ms();
     if (left <= 0) {
       child.kill(SIGKILL);
@@ -190,8 +200,10 @@ Result<Output> run_command(SpawnOptions options, int64_t timeout_ms, const std::
       if (!(entry.revents & (POLLIN | POLLHUP | POLLERR))) return;
       char buffer[65536];
       ssize_t n = ::read(fd.get(), buffer, sizeof buffer);
-      if (n > 0) into.append(buffer, std::min(static_cast<size_t>(n), limit - std::min(limit, into.size())));
-      else if (n == 0 || errno != EINTR) fd.reset();
+      if (n > 0)
+        into.append(buffer, std::min(static_cast<size_t>(n), limit - std::min(limit, into.size())));
+      else if (n == 0 || errno != EINTR)
+        fd.reset();
     };
     drain(entries[0], out_read, output.out);
     drain(entries[1], err_read, output.err);
@@ -207,11 +219,15 @@ Result<Output> run_command(SpawnOptions options, int64_t timeout_ms, const std::
   pthread_sigmask(SIG_SETMASK, &old, nullptr);
   output.status = child.wait().value_or(ExitStatus{255, 0});
   if (timed_out)
-    return Error{Code::transient, fmt::format("{} did not end within {}", options.argv[0], human_duration_ms(timeout_ms)), ""};
+    return Error{
+        Code::transient,
+        fmt::format("{} did not end within {}", options.argv[0], human_duration_ms(timeout_ms)),
+        ""};
   return output;
 }
 
-Result<ExitStatus> run_lines(SpawnOptions options, const std::function<void(const std::string&)>& line) {
+Result<ExitStatus> run_lines(SpawnOptions options,
+                             const std::function<void(const std::string&)>& line) {
   int out[2];
   if (pipe2(out, O_CLOEXEC) != 0) return errno_error(errno, "make a pipe");
   Fd read_end(out[0]), write_end(out[1]);

@@ -23,16 +23,16 @@ struct ExitStatus {
 };
 
 struct SpawnOptions {
-  std::vector<std::string> argv;                  // argv[0] is looked up in PATH unless it has a slash
-  std::optional<std::vector<std::string>> env;    // "K=V"; none: this process's own
-  std::string cwd;                                // "": this process's own
-  int stdin_fd = -1;                              // -1: /dev/null
-  int stdout_fd = -1;                             // -1: inherited
-  int stderr_fd = -1;                             // -1: inherited
-  std::vector<std::pair<int, int>> keep;          // (fd here, fd number in the child)
-  bool new_session = false;                       // setsid(2)
-  bool new_group = false;                         // own process group, so that a terminal's Ctrl-C spares it
-  int parent_death_signal = 0;                    // PR_SET_PDEATHSIG; 0: none
+  std::vector<std::string> argv;  // argv[0] is looked up in PATH unless it has a slash
+  std::optional<std::vector<std::string>> env;  // "K=V"; none: this process's own
+  std::string cwd;                              // "": this process's own
+  int stdin_fd = -1;                            // -1: /dev/null
+  int stdout_fd = -1;                           // -1: inherited
+  int stderr_fd = -1;                           // -1: inherited
+  std::vector<std::pair<int, int>> keep;        // (fd here, fd number in the child)
+  bool new_session = false;                     // setsid(2)
+  bool new_group = false;       // own process group, so that a terminal's Ctrl-C spares it
+  int parent_death_signal = 0;  // PR_SET_PDEATHSIG; 0: none
 };
 
 // A running child. Not thread-safe. Destroying it neither waits nor kills.
@@ -67,15 +67,16 @@ struct Output {
 Result<Output> run_command(SpawnOptions options, int64_t timeout_ms, const std::string& input = "",
                            size_t limit = 16 << 20);
 // Runs to the end, handing each line of output (both streams) to `line` as it comes.
-Result<ExitStatus> run_lines(SpawnOptions options, const std::function<void(const std::string&)>& line);
+Result<ExitStatus> run_lines(SpawnOptions options,
+                             const std::function<void(const std::string&)>& line);
 
 // Full path of a program in PATH (and /usr/sbin, /sbin), or none.
 std::optional<std::string> find_program(const std::string& name);
 
 // This machine's boot, from /proc/sys/kernel/random/boot_id; "" where there is none.
 std::string boot_id();
-// Start time of a process in clock ticks since boot (field 22 of /proc/PID/stat), to tell a pid from
-// its re-use; none when there is no such process.
+// Start time of a process in clock ticks since boot (field 22 of /proc/PID/stat), to tell a pid
+// from its re-use; none when there is no such process.
 std::optional<uint64_t> process_start_time(pid_t pid);
 
 }  // namespace baton
