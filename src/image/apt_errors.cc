@@ -60,11 +60,12 @@ constexpr std::array kMeanings = {
             "check the network, then run the command again"},
 };
 
+// mmdebstrap ends with wrappers around the cause ("E: mmdebstrap failed to run", "… failed: E: …").
 bool says_what_went_wrong(std::string_view line) {
+  if (starts_with(line, "E: mmdebstrap") || line.find("failed: E:") != line.npos) return false;
   for (const char* start :
-       {"E: ", "dpkg: error", "dpkg-deb: error", "tar: ", "Err:", "W: Failed", "W: GPG"})
-    if (starts_with(line, start))
-      return !starts_with(line, "E: mmdebstrap failed") && line.find("failed: E:") == line.npos;
+       {"E: ", "dpkg: error", "dpkg-deb: error", "tar: ", "W: Failed", "W: GPG"})
+    if (starts_with(line, start)) return true;
   return false;
 }
 

@@ -107,8 +107,10 @@ Result<bool> run_logged(const std::vector<std::string>& argv, const std::string&
                  line(text);
                }));
   if (written.is(Code::no_space)) return written.error();
-  if (status.signal == SIGINT || status.signal == SIGTERM || status.shell_code() == 128 + SIGINT ||
-      status.shell_code() == 128 + SIGTERM)
+  // mmdebstrap catches the terminal's Ctrl-C, tidies up and ends with status 1.
+  bool caught = said.find("received signal INT") != std::string::npos ||
+                said.find("received signal TERM") != std::string::npos;
+  if (status.signal == SIGINT || status.signal == SIGTERM || (caught && !status.success()))
     return Error{Code::cancelled, "making the image was interrupted",
                  "run the command again: what was downloaded is kept"};
   if (status.signal) said += fmt::format("E: mmdebstrap was killed by signal {}\n", status.signal);

@@ -81,9 +81,11 @@ std::string ImageCache::request_path(const Json& request) const {
 Result<std::optional<Image>> ImageCache::find(const std::string& id) {
   std::string dir = join_path(dir_, id);
   if (!is_sha256_hex(id) || !is_directory(dir + "/root")) return std::optional<Image>();
-  BATON_ASSIGN(Json record, read_json(dir + "/record.json"));
-  BATON_ASSIGN(Json info, read_json(dir + "/info.json"));
-  if (get_string(info, "owner") != image_owner())
+  auto record = read_json(dir + "/record.json");
+  auto info = read_json(dir + "/info.json");
+  // Damaged from outside: made again, which puts it right.
+  if (!record.ok() || !info.ok() || record_id(*record) != id) return std::optional<Image>();
+  if (get_string(*info, "owner") != image_owner())
     return Error{Code::invalid,
                  fmt::format("image {} was made {} and cannot be used {}", id.substr(0, 12),
                              image_owner() == "root" ? "without root" : "by root",
@@ -91,7 +93,7 @@ Result<std::optional<Image>> ImageCache::find(const std::string& id) {
                  "use another BATON_HOME, or remove it with the user who made it: baton image rm " +
                      id.substr(0, 12)};
   mark_used(dir);
-  return std::optional(as_image(dir, id, std::move(record)));
+  return std::optional(as_image(dir, id, std::move(record).value()));
 }
 
 Result<std::optional<Image>> ImageCache::find_request(const Json& request) {
@@ -140,6 +142,7 @@ Result<Image> ImageCache::publish(ImageBuild build, const Json& record, const st
   BATON_TRY(replace_file(build.dir() + "/used", "", false));
   if (exists(log)) BATON_TRY(rename_dir(log, build.dir() + "/build.log"));
   BATON_TRY(sync_filesystem(build.dir()));
+  if (exists(dir)) BATON_TRY(remove_id(id));  // find() did not take it for whole
   BATON_TRY(rename_dir(build.dir(), dir));
   build.dir_.clear();
   ::unlink((join_path(building(), id) + ".lock").c_str());

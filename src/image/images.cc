@@ -26,6 +26,16 @@ Json request_json(const ImageSpec& spec) {
           {"packages", spec.packages}};
 }
 
+Error no_such_suite(const std::string& suite, const Error& cause) {
+  static const std::vector<std::string> kSuites = {"bullseye", "bookworm", "trixie",
+                                                   "forky",    "sid",      "oldstable",
+                                                   "stable",   "testing",  "unstable"};
+  std::string message = fmt::format("image.debian: the mirror has no suite \"{}\"", suite);
+  auto meant = did_you_mean(suite, kSuites);
+  if (meant && *meant != suite) message += fmt::format("; did you mean \"{}\"?", *meant);
+  return {Code::invalid, message, cause.hint};
+}
+
 class LocalImages : public Images {
  public:
   explicit LocalImages(ImagesOptions options)
@@ -45,13 +55,17 @@ class LocalImages : public Images {
     BATON_ASSIGN(Apt apt, make_apt(spec.suite, log));
     BATON_ASSIGN(Fd lock, apt.lock(progress));
     BATON_TRY(start(apt, log));
-    BATON_TRY(apt.update(progress));
+    Status lists = apt.update(progress);
+    if (lists.is(Code::invalid)) return no_such_suite(spec.suite, lists.error());
+    BATON_TRY(lists);
     progress.update("choosing package versions", 0, 0, "");
     BATON_TRY(check_package_names(apt, spec.packages));
     BATON_ASSIGN(PackageVersions packages, apt.resolve(spec.packages));
     Json record = debian_record(spec.suite, debian_architecture(), spec.packages, packages);
     BATON_ASSIGN(Image image, find_or_build(apt, std::move(lock), packages, record, log, progress));
     BATON_TRY(cache_.remember_request(request, image.id));
+    (void)remove_tree(
+        log);  // another process made it meanwhile; a log of our own stands in the image
     return image;
   }
 
