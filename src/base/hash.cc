@@ -46,6 +46,25 @@ Fingerprint fingerprint(std::string_view bytes, uint64_t seed) {
   return {hash.low64, hash.high64};
 }
 
+struct Fingerprinter::State {
+  XXH3_state_t* context = XXH3_createState();
+  ~State() { XXH3_freeState(context); }
+};
+
+Fingerprinter::Fingerprinter() : state_(std::make_unique<State>()) { start(0); }
+Fingerprinter::~Fingerprinter() = default;
+
+void Fingerprinter::start(uint64_t seed) { XXH3_128bits_reset_withSeed(state_->context, seed); }
+
+void Fingerprinter::update(std::string_view bytes) {
+  XXH3_128bits_update(state_->context, bytes.data(), bytes.size());
+}
+
+Fingerprint Fingerprinter::finish() const {
+  XXH128_hash_t hash = XXH3_128bits_digest(state_->context);
+  return {hash.low64, hash.high64};
+}
+
 bool is_sha256_hex(std::string_view text) {
   return text.size() == 64 && std::all_of(text.begin(), text.end(), [](char c) {
            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');

@@ -34,6 +34,22 @@ using Fingerprint = std::array<uint64_t, 2>;
 // malice.
 Fingerprint fingerprint(std::string_view bytes, uint64_t seed);
 
+// Incremental fingerprint(). Not thread-safe.
+class Fingerprinter {
+ public:
+  Fingerprinter();
+  ~Fingerprinter();
+  Fingerprinter(const Fingerprinter&) = delete;
+  Fingerprinter& operator=(const Fingerprinter&) = delete;
+  void start(uint64_t seed);  // comes before the first update() of each computation
+  void update(std::string_view bytes);
+  Fingerprint finish() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 // True for exactly 64 lower-case hex digits.
 bool is_sha256_hex(std::string_view text);
 

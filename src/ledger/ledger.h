@@ -1,4 +1,5 @@
-// The job's records in the store: events, claims, heartbeats, listings. docs/store-format.md is the contract.
+// The job's records in the store: events, claims, heartbeats, listings. docs/store-format.md is the
+// contract.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +28,8 @@ struct JobLine {
   bool active = false;  // has an active/ marker: state must be read from its events
 };
 
-// Checks or writes baton.json: Code::too_new for a store of a later format. Call once after opening a store.
-// With create=false an empty store is Code::not_found.
+// Checks or writes baton.json: Code::too_new for a store of a later format. Call once after opening
+// a store. With create=false an empty store is Code::not_found.
 Status check_store_format(ObjectStore& store, bool create);
 
 // A job's history, read incrementally. Not thread-safe.
@@ -40,10 +41,12 @@ class History {
   const std::vector<Event>& events() const { return events_; }
   // Reads the events that came since the last call. Code::corrupt names a damaged one.
   Status refresh();
-  // Appends `event` (number, nonce and at_ms are filled in) as the next one. `accept` is called, with the
-  // refreshed summary, whenever somebody else's event came first: it returns ok to try again behind it, or the
-  // error to give up with (Code::fenced when the job is no longer ours). Lost replies are resolved by nonce.
-  Result<Event> append(Event event, int64_t wall_ms, const std::function<Status(const Summary&)>& accept);
+  // Appends `event` (number, nonce and at_ms are filled in) as the next one. `accept` is called,
+  // with the refreshed summary, whenever somebody else's event came first: it returns ok to try
+  // again behind it, or the error to give up with (Code::fenced when the job is no longer ours).
+  // Lost replies are resolved by nonce.
+  Result<Event> append(Event event, int64_t wall_ms,
+                       const std::function<Status(const Summary&)>& accept);
 
  private:
   ObjectStore* store_;
@@ -58,20 +61,21 @@ class Ledger {
   ObjectStore& store() { return store_; }
   Clock& clock() { return clock_; }
 
-  // Writes job.json. The job exists once add_created() has succeeded as well; before that, gc may sweep it.
+  // Writes job.json. The job exists once add_created() has succeeded as well; before that, gc may
+  // sweep it.
   Status add_job(const Job& job);
   // Writes the active/ marker and then the `created` event.
   Status add_created(const Job& job, const std::string& code_object);
   Result<History> open(const std::string& job_id);
 
-  // id, unique prefix of an id or of its last part, name (the newest of that name) or "latest" → id.
-  // Code::not_found with did-you-mean; Code::invalid when ambiguous, listing the candidates.
+  // id, unique prefix of an id or of its last part, name (the newest of that name) or "latest" →
+  // id. Code::not_found with did-you-mean; Code::invalid when ambiguous, listing the candidates.
   Result<std::string> resolve(const std::string& word);
 
   // All jobs, newest first, at most `limit`, from active/ and index/ listings only.
   Result<std::vector<JobLine>> list(size_t limit);
-  // After a final event: writes the index/ entry and then removes the active/ marker. Idempotent; ps repairs
-  // what a crash between left.
+  // After a final event: writes the index/ entry and then removes the active/ marker. Idempotent;
+  // ps repairs what a crash between left.
   Status settle(const History& history);
   // Before `resumed`: puts the active/ marker back.
   Status activate(const std::string& job_id);
@@ -82,20 +86,22 @@ class Ledger {
   Status beat(const std::string& job_id, int attempt, const Json& content);
   Result<std::string> read_beat(const std::string& job_id, int attempt);
 
-  // Appends one chunk to a stream of an attempt ("logs" or "metrics"); `offset` is the stream's byte
-  // offset at which it starts. A lost reply is resolved by comparing the bytes.
-  Status append_stream(const std::string& job_id, const std::string& stream, int attempt, uint64_t offset,
-                       std::string_view bytes);
-  // Reads on from `offset` of one attempt's stream: all whole chunks that are there, at most about `limit` bytes.
-  Result<std::string> read_stream(const std::string& job_id, const std::string& stream, int attempt, uint64_t offset,
-                                  uint64_t limit);
+  // Appends one chunk to a stream of an attempt ("logs" or "metrics"); `offset` is the stream's
+  // byte offset at which it starts. A lost reply is resolved by comparing the bytes.
+  Status append_stream(const std::string& job_id, const std::string& stream, int attempt,
+                       uint64_t offset, std::string_view bytes);
+  // Reads on from `offset` of one attempt's stream: all whole chunks that are there, at most about
+  // `limit` bytes.
+  Result<std::string> read_stream(const std::string& job_id, const std::string& stream, int attempt,
+                                  uint64_t offset, uint64_t limit);
 
  private:
   ObjectStore& store_;
   Clock& clock_;
 };
 
-// Judges whether an attempt's owner is alive, by how long its heartbeat has been seen unchanged on the observer's own clock.
+// Judges whether an attempt's owner is alive, by how long its heartbeat has been seen unchanged on
+// the observer's own clock.
 class BeatWatch {
  public:
   explicit BeatWatch(Clock& clock, int64_t ttl_ms) : clock_(clock), ttl_ms_(ttl_ms) {}
@@ -120,8 +126,9 @@ struct AgentIdentity {
 // attempt may be taken over at once.
 bool owner_is_gone(const Event& claimed);
 
-// Claims the next attempt. Code::fenced when the job is final or another owner lives; the caller passes
-// `take_over` true when it has found the present owner gone or stale.
-Result<Event> claim(History& history, const AgentIdentity& self, int64_t wall_ms, uint64_t metrics_from, bool take_over);
+// Claims the next attempt. Code::fenced when the job is final or another owner lives; the caller
+// passes `take_over` true when it has found the present owner gone or stale.
+Result<Event> claim(History& history, const AgentIdentity& self, int64_t wall_ms,
+                    uint64_t metrics_from, bool take_over);
 
 }  // namespace baton
