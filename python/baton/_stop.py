@@ -52,11 +52,11 @@ def _listen() -> None:
 
 
 def should_stop() -> bool:
-    """True as soon as this machine will be taken away: save, commit, and leave.
+    """True as soon as this machine will be taken away, or the job is to end: save, and leave.
 
     Costs about a microsecond; call it as often as you like, in the main thread at least once and early: the first call
     also keeps SIGTERM from ending the program at once, unless the program handles that signal itself.
-    Outside baton it becomes true on SIGTERM, too, which makes it work under Slurm and friends.
+    Outside baton it becomes true on SIGTERM alone, which makes it work under Slurm and friends.
     """
     _listen()
     file = _environment.path("BATON_PREEMPT_FILE")
@@ -66,8 +66,8 @@ def should_stop() -> bool:
 def notice() -> Optional[Dict[str, Any]]:
     """What is known of the notice, or None when there is none.
 
-    Keys, each of which may be missing: ``source`` and ``reason`` (texts), ``deadline_in_ms`` (milliseconds from ``at`` to
-    the end of this machine), ``at`` (when the notice came).
+    Keys, each of which may be missing: ``source`` and ``reason`` (texts), ``deadline_in_ms`` (milliseconds that were left when
+    the notice came), ``deadline`` (the same as a time of day, UTC). Commands and time-outs that end the job count as notices, too.
     """
     if not should_stop():
         return None

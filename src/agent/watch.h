@@ -33,6 +33,7 @@ class Watch {
   Status read_requests();
   void on_notice(const Notice& notice);
   void on_cancelled(const Notice& notice);
+  void write_preempt_file(StopCause cause, const std::string& why, int64_t left);
   void ask_to_end(StopCause cause, const std::string& why, int64_t deadline);
   void kill_program(const std::string& why);
   void update_kill_time(int64_t now);

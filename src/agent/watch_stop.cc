@@ -100,13 +100,6 @@ void Watch::on_notice(const Notice& notice) {
   int64_t left = std::max<int64_t>(deadline - now, 0);
   parts_.view.tell(fmt::format("notice from {}: {}; {} left", notice.source,
                                printable(notice.reason), human_duration_ms(left)));
-  Json file = {{"source", notice.source},
-               {"reason", notice.reason},
-               {"deadline_in_ms", left},
-               {"deadline", iso_time_ms(parts_.clock.wall_ms() + left)}};
-  Status written = replace_file(a_.paths.preempt, dump_json(file) + "\n", false, 0644);
-  if (!written.ok())
-    parts_.view.tell(written.error().text());  // the signal still tells the program
   ask_to_end(StopCause::notice, notice.reason, deadline);
   Event event;
   event.type = EventType::noticed;
@@ -127,10 +120,26 @@ void Watch::on_cancelled(const Notice& notice) {
   kill_at_ = deadline_ = -1;
 }
 
+// The file also appears when the job is stopped or out of time: a program that cannot catch signals
+// has nothing else to look at.
+void Watch::write_preempt_file(StopCause cause, const std::string& why, int64_t left) {
+  std::string source = cause == StopCause::notice ? noticed_->source
+                       : cause == StopCause::stop ? "stop"
+                                                  : "timeout";
+  Json file = {{"source", source},
+               {"reason", why},
+               {"deadline_in_ms", left},
+               {"deadline", iso_time_ms(parts_.clock.wall_ms() + left)}};
+  Status written = replace_file(a_.paths.preempt, dump_json(file) + "\n", false, 0644);
+  if (!written.ok())
+    parts_.view.tell(written.error().text());  // the signal still tells the program
+}
+
 void Watch::ask_to_end(StopCause cause, const std::string& why, int64_t deadline) {
   if (a_.end.cause == StopCause::none) {
     a_.end.cause = cause;
     a_.reason = why;
+    write_preempt_file(cause, why, std::max<int64_t>(deadline - parts_.clock.mono_ms(), 0));
     int number = signal_number(a_.spec().signal);
     a_.end.signal_sent = number;
     if (cause != StopCause::notice) parts_.view.tell(why + "; committing before it ends");
