@@ -13,6 +13,7 @@
 namespace baton {
 namespace {
 
+constexpr size_t kTogether = 16 << 10;
 constexpr size_t kReadSize = 64 << 10;
 constexpr int kMaxInterim = 16;  // 1xx replies before the final one
 constexpr uint64_t kMaxProxyReply = 1 << 20;
@@ -126,8 +127,12 @@ Result<std::unique_ptr<HttpConnection>> HttpConnection::open(const Route& route,
 Result<HttpResponse> HttpConnection::exchange(const HttpRequest& request, const Route& route,
                                               const Deadline& deadline, const Cancel* cancel) {
   answered_ = reusable_ = false;
-  Status sent = transport_->write_all(request_head(request, route), deadline, cancel);
-  if (sent.ok()) sent = transport_->write_all(request.body, deadline, cancel);
+  // A small body travels with the head, in one packet.
+  std::string head = request_head(request, route);
+  bool together = request.body.size() <= kTogether;
+  if (together) head += request.body;
+  Status sent = transport_->write_all(head, deadline, cancel);
+  if (sent.ok() && !together) sent = transport_->write_all(request.body, deadline, cancel);
   if (sent.is(Code::cancelled) || (!sent.ok() && deadline.passed())) return sent.error();
   // A server may refuse and close before it has read everything; what it said counts.
   auto reply = read_reply(request.method != "HEAD", request.max_body, deadline, cancel);

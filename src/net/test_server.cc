@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -154,6 +155,8 @@ void TestServer::accept_loop() {
   while (wait_fd(listener_.get(), POLLIN, Deadline::in_ms(kForever), &stop_) != Wait::cancelled) {
     int fd = accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC);
     if (fd < 0) continue;
+    int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     std::lock_guard lock(mutex_);
     open_.insert(fd);
     int number = ++connections_;
