@@ -14,9 +14,9 @@ std::optional<YamlProblem> parse_value(const std::string& text, YamlNode& node) 
   if (!bare.empty() && std::string_view("[{\"'").find(bare[0]) != std::string_view::npos)
     return parse_yaml(text, node);
   node = YamlNode();
-  if (text.size() > kMaxYamlBytes) return YamlProblem{{}, "the value is too long"};
+  if (text.size() > kMaxYamlBytes) return YamlProblem{{}, "too long"};
   if (!is_utf8(text) || text.find('\0') != std::string::npos)
-    return YamlProblem{{}, "the value is not text in UTF-8"};
+    return YamlProblem{{}, "not text in UTF-8"};
   if (bare == "null" || bare == "~") return std::nullopt;
   node.kind = YamlNode::Kind::scalar;
   node.text = text;
@@ -72,7 +72,8 @@ void apply_override(YamlNode& root, const Override& override, int index, SpecRea
   Place place;
   place.override_index = index;
   YamlNode value;
-  if (auto problem = parse_value(override.value, value)) return in.fail(place, problem->message);
+  if (auto problem = parse_value(override.value, value))
+    return in.fail(place, "the value cannot be read: " + problem->message);
   set_place(value, place);
   // No key goes deeper than two levels, and keys the user chooses may contain dots:
   // "data./sets/v1.2".

@@ -11,10 +11,18 @@ namespace baton {
 namespace {
 
 constexpr size_t kMaxErrors = 10;
+constexpr size_t kMaxEntries = 1000;
+
+std::string lower_case(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  return text;
+}
 
 std::string shortened(const std::string& text) {
-  std::string shown = printable(text.substr(0, 60));
-  return text.size() > 60 ? shown + "…" : shown;
+  size_t end = std::min<size_t>(text.size(), 60);
+  while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  return printable(text.substr(0, end)) + (end < text.size() ? "…" : "");
 }
 
 // "12000" ms → "12s": whole units only, as a user would write it.
@@ -100,73 +108,81 @@ void SpecReader::read_entries(const YamlNode& node, const std::string& path,
                               const std::string& what, const Entry& each) {
   if (node.is_null()) return;
   if (!node.is_map()) return expected(node, path, what);
+  if (node.keys.size() > kMaxEntries)
+    return fail(node.place, fmt::format("{} has more than {} keys", path, kMaxEntries));
   for (size_t i = 0; i < node.keys.size(); ++i) each(node.keys[i], node.items[i]);
 }
 
-void SpecReader::read_list(const YamlNode& node, const std::string& path, const std::string& what,
-                           std::vector<std::string>& target) {
+void SpecReader::read_items(const YamlNode& node, const std::string& path, const std::string& what,
+                            const Item& each) {
   if (node.is_null()) return;
   if (!node.is_list()) return expected(node, path, what);
-  std::vector<std::string> found;
   for (size_t i = 0; i < node.items.size(); ++i) {
-    std::string item;
-    read_text(node.items[i], fmt::format("{}[{}]", path, i), "text", item);
-    if (!item.empty()) found.push_back(std::move(item));
+    const YamlNode& item = node.items[i];
+    std::string shown = fmt::format("{}[{}]", path, i);
+    if (item.is_scalar() && !item.text.empty())
+      each(item, shown);
+    else
+      expected(item, shown, "text");
   }
-  target = std::move(found);
 }
 
-void SpecReader::read_text(const YamlNode& node, const std::string& path, const std::string& what,
-                           std::string& target) {
-  if (!node.is_scalar() || node.text.empty()) return expected(node, path, what);
-  target = node.text;
+SpecReader::Handler SpecReader::text(const std::string& what, std::string& target) {
+  return [this, what, &target](const YamlNode& node, const std::string& path) {
+    if (!node.is_scalar() || trim(node.text).empty()) return expected(node, path, what);
+    target = node.text;
+  };
 }
 
-void SpecReader::read_bool(const YamlNode& node, const std::string& path, bool& target) {
-  // YAML 1.1 and 1.2 disagree on yes and no; where nothing else is possible, both readings are
-  // clear.
-  std::string word = node.is_scalar() ? node.text : "";
-  std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) {
-    return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-  });
-  if (word == "true" || word == "yes" || word == "on")
-    target = true;
-  else if (word == "false" || word == "no" || word == "off")
-    target = false;
-  else
-    expected(node, path, "true or false");
+SpecReader::Handler SpecReader::boolean(bool& target) {
+  return [this, &target](const YamlNode& node, const std::string& path) {
+    std::string word = node.is_scalar() ? lower_case(node.text) : "";
+    // YAML 1.1 and 1.2 disagree on yes and no; where nothing else is possible, both are clear.
+    if (word == "true" || word == "yes" || word == "on")
+      target = true;
+    else if (word == "false" || word == "no" || word == "off")
+      target = false;
+    else
+      expected(node, path, "true or false");
+  };
 }
 
-void SpecReader::read_int(const YamlNode& node, const std::string& path, int least, int most,
-                          int& target) {
-  int value = 0;
-  const std::string& text = node.text;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  bool octal_like = text.size() > 1 && text[0] == '0';
-  if (!node.is_scalar() || error != std::errc() || end != text.data() + text.size() || octal_like ||
-      value < least || value > most)
-    return expected(node, path, fmt::format("a whole number from {} to {}", least, most));
-  target = value;
+SpecReader::Handler SpecReader::integer(int least, int most, int& target) {
+  return [this, least, most, &target](const YamlNode& node, const std::string& path) {
+    int value = 0;
+    const std::string& text = node.text;
+    const char* last = text.data() + text.size();
+    auto [end, error] = std::from_chars(text.data(), last, value);
+    // "010" is 8 to some readers of YAML and 10 to others.
+    bool octal_like = text.size() > 1 && text[0] == '0';
+    bool good = node.is_scalar() && error == std::errc() && end == last && !octal_like;
+    if (!good || value < least || value > most)
+      return expected(node, path, fmt::format("a whole number from {} to {}", least, most));
+    target = value;
+  };
 }
 
-void SpecReader::read_size(const YamlNode& node, const std::string& path, uint64_t least,
-                           uint64_t& target) {
-  auto bytes = node.is_scalar() ? parse_size(node.text) : std::nullopt;
-  if (!bytes) return expected(node, path, "a size such as 512M or 4G");
-  if (*bytes != 0 && *bytes < least)
-    return expected(node, path, fmt::format("at least {} (units: K, M, G, T)", human_size(least)));
-  target = *bytes;
+SpecReader::Handler SpecReader::size(uint64_t least, uint64_t& target) {
+  return [this, least, &target](const YamlNode& node, const std::string& path) {
+    auto bytes = node.is_scalar() ? parse_size(node.text) : std::nullopt;
+    if (!bytes) return expected(node, path, "a size such as 512M or 4G");
+    if (*bytes != 0 && *bytes < least)
+      return expected(node, path,
+                      fmt::format("at least {} (units: K, M, G, T)", human_size(least)));
+    target = *bytes;
+  };
 }
 
-void SpecReader::read_duration(const YamlNode& node, const std::string& path, int64_t least_ms,
-                               int64_t most_ms, int64_t& target) {
-  auto ms = node.is_scalar() ? parse_duration_ms(node.text) : std::nullopt;
-  if (!ms) return expected(node, path, "a duration such as 30s, 5m or 12h");
-  if (*ms < least_ms || *ms > most_ms)
-    return expected(
-        node, path,
-        fmt::format("a duration from {} to {}", duration_text(least_ms), duration_text(most_ms)));
-  target = *ms;
+SpecReader::Handler SpecReader::duration(int64_t least_ms, int64_t most_ms, int64_t& target) {
+  return [this, least_ms, most_ms, &target](const YamlNode& node, const std::string& path) {
+    auto ms = node.is_scalar() ? parse_duration_ms(node.text) : std::nullopt;
+    if (!ms) return expected(node, path, "a duration such as 30s, 5m or 12h");
+    if (*ms < least_ms || *ms > most_ms)
+      return expected(
+          node, path,
+          fmt::format("a duration from {} to {}", duration_text(least_ms), duration_text(most_ms)));
+    target = *ms;
+  };
 }
 
 SpecReader::Handler SpecReader::unsupported() {

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "model/yaml_text.h"
 
 namespace baton {
 namespace {
@@ -36,7 +37,11 @@ class TreeBuilder : public YAML::EventHandler {
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     if (expects_key()) refuse(mark, "a key is missing or null, expected a name before the \":\"");
-    add(leaf(YamlNode::Kind::null, mark), anchor);
+    YamlNode node = leaf(YamlNode::Kind::null, mark);
+    // A value left out is marked wherever the next token is: its key is the better place.
+    if (!open_.empty() && open_.back().node.is_map())
+      node.place = open_.back().node.keys.back().place;
+    add(std::move(node), anchor);
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -47,6 +52,7 @@ class TreeBuilder : public YAML::EventHandler {
     if (value.find('\0') != std::string::npos || !is_utf8(value))
       refuse(mark, "the value contains a NUL character, expected text");
     if (expects_key()) return begin_value(mark, value, quoted);
+    if (quoted) last_quoted_ = mark;
     YamlNode node = leaf(YamlNode::Kind::scalar, mark, value.size());
     node.text = value;
     node.quoted = quoted;
@@ -59,6 +65,7 @@ class TreeBuilder : public YAML::EventHandler {
     if (found == anchors_.end()) refuse(mark, "the alias refers to something that contains it");
     count(mark, found->second.size);
     if (static_cast<int>(open_.size()) + found->second.depth > kMaxYamlDepth) too_deep(mark);
+    if (!open_.empty()) open_.back().deepest = std::max(open_.back().deepest, found->second.depth);
     YamlNode copy = found->second.node;
     copy.place = place_of(mark);
     add(std::move(copy), YAML::NullAnchor);
@@ -74,6 +81,9 @@ class TreeBuilder : public YAML::EventHandler {
   }
   void OnSequenceEnd() override { close(); }
   void OnMapEnd() override { close(); }
+
+  // Where the last scalar in quotes or block form begins.
+  const YAML::Mark& last_quoted() const { return last_quoted_; }
 
  private:
   struct Open {
@@ -117,7 +127,10 @@ class TreeBuilder : public YAML::EventHandler {
   void open(YamlNode::Kind kind, const YAML::Mark& mark, const std::string& tag,
             YAML::anchor_t anchor) {
     check_tag(mark, tag);
-    if (expects_key()) refuse(mark, "a list or map stands where a key belongs, expected a name");
+    if (expects_key())
+      refuse(
+          mark,
+          "a list or map stands where a key belongs; close every \"[\" and \"{\", and quote keys");
     if (static_cast<int>(open_.size()) >= kMaxYamlDepth) too_deep(mark);
     size_t before = nodes_;
     open_.push_back({leaf(kind, mark), anchor, before, 0});
@@ -161,92 +174,21 @@ class TreeBuilder : public YAML::EventHandler {
     refuse(mark, fmt::format("nested more than {} levels deep", kMaxYamlDepth));
   }
 
-  static constexpr size_t kMaxKeys = 2000;
+  static constexpr size_t kMaxKeys = 1000;
   static constexpr size_t kBytesPerValue =
       16;  // long text counts as several values, as aliases repeat it
   YamlNode& root_;
   std::vector<Open> open_;
   std::map<YAML::anchor_t, Anchored> anchors_;
+  YAML::Mark last_quoted_;
   size_t nodes_ = 0;
   int documents_ = 0;
 };
 
-std::string_view line_of(std::string_view text, int line) {
-  size_t begin = 0;
-  for (int i = 1; i < line && begin != std::string_view::npos; ++i) {
-    begin = text.find('\n', begin);
-    if (begin != std::string_view::npos) ++begin;
-  }
-  if (begin == std::string_view::npos || line < 1) return {};
-  return text.substr(begin, text.find('\n', begin) - begin);
-}
-
-// Columns of yaml-cpp count bytes; people count characters.
-int characters_before(std::string_view line, int byte_column) {
-  auto bytes = static_cast<size_t>(std::max(byte_column - 1, 0));
-  std::string_view before = line.substr(0, std::min(bytes, line.size()));
-  auto continued = std::count_if(before.begin(), before.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xc0) == 0x80;
-  });
-  return byte_column - static_cast<int>(continued);
-}
-
-void count_characters(const std::vector<std::string_view>& lines, YamlNode& node) {
-  auto fix = [&](Place& place) {
-    if (place.line >= 1 && static_cast<size_t>(place.line) <= lines.size())
-      place.column = characters_before(lines[static_cast<size_t>(place.line) - 1], place.column);
-  };
-  fix(node.place);
-  for (auto& key : node.keys) fix(key.place);
+void count_characters(const YamlLines& lines, YamlNode& node) {
+  node.place = lines.in_characters(node.place);
+  for (auto& key : node.keys) key.place = lines.in_characters(key.place);
   for (auto& item : node.items) count_characters(lines, item);
-}
-
-// yaml-cpp's messages, in words that say what to do.
-std::string explain(const std::string& message, std::string_view line) {
-  std::string_view indent = line.substr(0, line.find_first_not_of(" \t"));
-  if (indent.find('\t') != std::string_view::npos)
-    return "a tab in the indentation; YAML takes spaces only";
-  static const std::pair<const char*, const char*> kExplained[] = {
-      {"illegal map value",
-       "a \":\" that YAML cannot place; indent with care, and put a value that contains \": \" in "
-       "quotes"},
-      {"illegal block entry",
-       "a list item (\"- …\") cannot start here; put it on a line of its own"},
-      {"illegal map key", "a key cannot start here; check the indentation"},
-      {"end of map not found", "unexpected text; quote the whole value or correct the indentation"},
-      {"end of sequence not found", "unexpected text, expected another list item (\"- …\")"},
-      {"end of map flow not found",
-       "the \"{\" of this map has no \"}\"; quote items that contain { } [ ] ,"},
-      {"end of sequence flow not found",
-       "the \"[\" of this list has no \"]\"; quote items that contain { } [ ] ,"},
-      {"illegal EOF in scalar", "the quoted text has no end; add the closing quote"},
-      {"unknown token", "a value cannot start with this character; put the value in quotes"},
-      {"the referenced anchor is not defined",
-       "the alias (\"*…\") has no anchor (\"&…\") before it"},
-  };
-  for (const auto& [theirs, ours] : kExplained)
-    if (message == theirs) return ours;
-  return printable(message);
-}
-
-std::optional<YamlProblem> check_bytes(std::string_view text) {
-  if (text.size() > kMaxYamlBytes)
-    return YamlProblem{{},
-                       fmt::format("{} long, expected at most {}", human_size(text.size()),
-                                   human_size(kMaxYamlBytes))};
-  int number = 0;
-  for (size_t begin = 0; begin < text.size();) {
-    size_t end = std::min(text.find('\n', begin), text.size());
-    std::string_view line = text.substr(begin, end - begin);
-    ++number;
-    if (size_t nul = line.find('\0'); nul != std::string_view::npos)
-      return YamlProblem{{number, static_cast<int>(nul) + 1, -1},
-                         "a NUL byte, expected text in UTF-8"};
-    if (!is_utf8(line))
-      return YamlProblem{{number, 1, -1}, "the line is not UTF-8; save the file as UTF-8"};
-    begin = end + 1;
-  }
-  return std::nullopt;
 }
 
 }  // namespace
@@ -263,27 +205,23 @@ YamlNode* YamlNode::find(std::string_view key) {
 
 std::optional<YamlProblem> parse_yaml(std::string_view text, YamlNode& root) {
   root = YamlNode();
-  if (auto problem = check_bytes(text)) return problem;
+  if (text.substr(0, 3) == "\xef\xbb\xbf") text.remove_prefix(3);  // byte order mark
+  if (auto problem = check_yaml_bytes(text)) return problem;
+  YamlLines lines(text);
+  TreeBuilder builder(root);
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
-    TreeBuilder builder(root);
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& error) {
-    Place place = place_of(error.mark);
-    std::string_view line = line_of(text, place.line);
-    place.column = characters_before(line, place.column);
-    return YamlProblem{place, explain(error.msg, line)};
+    return lines.explain(place_of(error.mark), error.msg);
   } catch (const std::exception& error) {
     return YamlProblem{{}, std::string("cannot be read as YAML: ") + printable(error.what())};
   }
-  std::vector<std::string_view> lines;
-  for (size_t begin = 0; begin <= text.size();) {
-    size_t end = std::min(text.find('\n', begin), text.size());
-    lines.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
+  // yaml-cpp 0.7 takes a quoted scalar that runs to the end of the text for a complete one.
+  Place last = place_of(builder.last_quoted());
+  if (lines.never_closed(last)) return lines.explain(last, "illegal EOF in scalar");
   count_characters(lines, root);
   return std::nullopt;
 }

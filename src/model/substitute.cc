@@ -76,6 +76,7 @@ class ShellContext {
 
 Error unknown(const std::string& name, const std::vector<std::pair<std::string, Json>>& params) {
   std::vector<std::string> names;
+  names.reserve(params.size());
   for (const auto& [known, value] : params) names.push_back(known);
   std::string shown = printable(name);
   if (!is_param_name(name))

@@ -1,0 +1,100 @@
+#include <gtest/gtest.h>
+
+#include "model/spec.h"
+
+namespace baton {
+namespace {
+
+constexpr const char* kSpec =
+    "command: run ${lr}\n"
+    "params: {lr: 0.1, epochs: 5}\n"
+    "image: {debian: trixie, packages: [git]}\n";
+
+Result<Spec> with(const std::vector<std::string>& settings, const std::string& text = kSpec) {
+  std::vector<Override> overrides;
+  for (const auto& setting : settings) {
+    auto parsed = parse_override(setting);
+    if (!parsed.ok()) return parsed.error();
+    overrides.push_back(*parsed);
+  }
+  return parse_spec(text, "baton.yaml", overrides);
+}
+
+std::string error_of(const std::vector<std::string>& settings) {
+  auto spec = with(settings);
+  return spec.ok() ? "accepted" : spec.error().message;
+}
+
+TEST(Override, ReplacesAndCreates) {
+  auto spec = with({"params.lr=1e-3", "params.momentum=0.9", "resources.cpus=4",
+                    "resources.memory=2G", "image.packages=[octave, \"git\"]",
+                    "preemption={grace: 5s}", "data./sets/v1.2=./x", "env.A="});
+  ASSERT_TRUE(spec.ok()) << spec.error().text();
+  EXPECT_EQ(*substitute(spec->command, spec->params, true), "run 1e-3");
+  EXPECT_EQ(spec->params.size(), 3u);
+  EXPECT_EQ(spec->params[0].first, "lr") << "a replaced key keeps its place";
+  EXPECT_EQ(spec->cpus, 4);
+  EXPECT_EQ(spec->memory, 2ull << 30);
+  EXPECT_EQ(spec->image.packages, (std::vector<std::string>{"git", "octave"}));
+  EXPECT_EQ(spec->grace_ms, 5000);
+  ASSERT_EQ(spec->data.size(), 1u);
+  EXPECT_EQ(spec->data[0].destination, "/sets/v1.2");
+  EXPECT_EQ(spec->env[0].second, "");
+}
+
+TEST(Override, TakesPlainValuesAsTheyAre) {
+  auto spec = with({"command=echo a: b # c \\", "image=host"});
+  ASSERT_TRUE(spec.ok()) << spec.error().text();
+  EXPECT_EQ(spec->command, "echo a: b # c \\");
+  EXPECT_EQ(spec->image.form, ImageSpec::Form::host);
+  spec = with({"params.lr='5'"});
+  ASSERT_TRUE(spec.ok()) << spec.error().text();
+  EXPECT_EQ(spec->params[0].second, "5") << "quoted: text";
+}
+
+TEST(Override, TheLastOneWins) { EXPECT_EQ(with({"retries=1", "retries=2"})->retries, 2); }
+
+TEST(Override, MakesASpecOfNothing) {
+  auto spec = with({"command=true"}, "");
+  ASSERT_TRUE(spec.ok()) << spec.error().text();
+  EXPECT_EQ(spec->command, "true");
+}
+
+TEST(Override, ErrorsNameTheSetting) {
+  EXPECT_EQ(error_of({"resources.cpus=x"}),
+            "--set resources.cpus=x: resources.cpus is \"x\", expected a number of CPUs such as 2 "
+            "or 0.5");
+  EXPECT_EQ(
+      error_of({"resources.memroy=1G"}),
+      "--set resources.memroy=1G: unknown key \"memroy\" in resources; did you mean \"memory\"?");
+  EXPECT_EQ(error_of({"resuorces.memory=1G"}),
+            "--set resuorces.memory=1G: unknown key \"resuorces\"; did you mean \"resources\"?");
+  EXPECT_EQ(error_of({"params.epoch=6"}),
+            "--set params.epoch=6: the spec has no parameter \"epoch\"; did you mean \"epochs\"? "
+            "(if not, add it to params in the spec)");
+  EXPECT_EQ(
+      error_of({"command.x=1"}),
+      "--set command.x=1: command is \"run ${lr}\", so it has no x; set the whole of it, as in "
+      "--set 'command={x: …}'");
+  EXPECT_EQ(error_of({"image.packages=[git"})
+                .rfind("--set image.packages=[git: the value cannot be read: ", 0),
+            0u);
+  EXPECT_EQ(error_of({"image.packages=[-o]"}),
+            "--set image.packages=[-o]: image.packages[0] is \"-o\", expected a Debian package, "
+            "\"name\" or \"name=version\"");
+  EXPECT_EQ(error_of({".a=1"}), "--set .a=1: the key is not a name such as params.lr");
+  EXPECT_EQ(error_of({"params.=1"}), "--set params.=1: the key is not a name such as params.lr");
+  EXPECT_EQ(error_of({"name=\xff"}),
+            "--set name=\\xff: the value cannot be read: not text in UTF-8");
+  EXPECT_EQ(error_of({"\xff=1"}), "--set \\xff=1: the key is not a name such as params.lr");
+}
+
+TEST(Override, NeedsAKeyAndAValue) {
+  EXPECT_EQ(parse_override("lr").error().message,
+            "--set lr has no key and value, expected KEY=VALUE such as params.lr=0.1");
+  EXPECT_FALSE(parse_override("=1").ok());
+  EXPECT_EQ(parse_override("a=b=c")->value, "b=c");
+}
+
+}  // namespace
+}  // namespace baton
