@@ -1,8 +1,7 @@
 // The program's line to the agent: a unix socket on which it asks for commits.
 //
 // One JSON object a line, one answer a line, in order: {"op":"commit"} →
-// {"ok":true,"commit":"00000003-1"} once it is durable, or {"ok":false,"error":"…"}; {"op":"hello"}
-// → {"ok":true} announces a program that commits by itself.
+// {"ok":true,"commit":"00000003-1"} once it is durable, or {"ok":false,"error":"…"}.
 #pragma once
 
 #include <poll.h>

@@ -19,10 +19,7 @@ void Watch::read_program() {
   for (const auto& request : socket_.read()) {
     auto json = parse_json(request.line, "the request");
     std::string op = json.ok() ? get_string(*json, "op") : "";
-    if (op == "hello") {
-      a_.program_commits = true;
-      socket_.answer(request.client, dump_json(Json{{"ok", true}}));
-    } else if (op == "commit") {
+    if (op == "commit") {
       a_.program_commits = true;
       if (a_.end.killed_by_agent) {
         socket_.answer(request.client, refusal("the time is up"));
@@ -33,7 +30,7 @@ void Watch::read_program() {
         start_capture();
       }
     } else {
-      socket_.answer(request.client, refusal("expected {\"op\":\"commit\"} or {\"op\":\"hello\"}"));
+      socket_.answer(request.client, refusal("expected {\"op\":\"commit\"}"));
     }
   }
 }
