@@ -4,9 +4,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
-#include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,7 +22,8 @@ struct JobLine {
   State state = State::pending;
   int attempts = 0;
   int64_t ran_ms = 0;
-  bool active = false;  // has an active/ marker: state must be read from its events
+  bool active = false;  // had an active/ marker, so that its state was read from its events
+  std::string problem;  // why an active job cannot be read, else ""
 };
 
 // Checks or writes baton.json: Code::too_new for a store of a later format. Call once after opening
@@ -39,20 +37,31 @@ class History {
   const Job& job() const { return job_; }
   const Summary& summary() const { return summary_; }
   const std::vector<Event>& events() const { return events_; }
-  // Reads the events that came since the last call. Code::corrupt names a damaged one.
+  // Reads the events that came since the last call, and brings an append of unknown outcome to an
+  // end. Code::corrupt names a damaged event.
   Status refresh();
-  // Appends `event` (number, nonce and at_ms are filled in) as the next one. `accept` is called,
-  // with the refreshed summary, whenever somebody else's event came first: it returns ok to try
-  // again behind it, or the error to give up with (Code::fenced when the job is no longer ours).
-  // Lost replies are resolved by nonce.
+  // Appends `event` (number, at_ms and, when empty, nonce are filled in) as the next one. `accept`
+  // is called, with the refreshed summary, whenever somebody else's event came first: it returns ok
+  // to try again behind it, or the error to give up with (Code::fenced when the job is no longer
+  // ours). An event that may not follow any more is refused as Code::fenced (the owner's) or
+  // Code::invalid. Lost replies are resolved by nonce. After any other error the event may still
+  // come to stand in the history: until refresh() or append() has succeeded again, the caller must
+  // neither capture nor delete anything. Appending the same again completes the earlier try.
   Result<Event> append(Event event, int64_t wall_ms,
                        const std::function<Status(const Summary&)>& accept);
+  // True while the outcome of the last append is unknown.
+  bool unsettled() const { return pending_.has_value(); }
 
  private:
+  Result<bool> read_next();
+  void take(const Event& event);
+  Status still_allowed(const Event& event) const;
+
   ObjectStore* store_;
   Job job_;
   Summary summary_;
   std::vector<Event> events_;
+  std::optional<Event> pending_;
 };
 
 class Ledger {
@@ -61,41 +70,59 @@ class Ledger {
   ObjectStore& store() { return store_; }
   Clock& clock() { return clock_; }
 
-  // Writes job.json. The job exists once add_created() has succeeded as well; before that, gc may
-  // sweep it.
+  // Writes job.json. The job exists once add_created() has succeeded as well. Both may be repeated
+  // after an error; Code::exists when the id is somebody else's.
   Status add_job(const Job& job);
-  // Writes the active/ marker and then the `created` event.
+  // Writes the active/ marker and then the `created` event. Code::exists when a garbage collector
+  // has meanwhile given the submission up.
   Status add_created(const Job& job, const std::string& code_object);
+  // Code::not_found without job or `created`, Code::corrupt, Code::too_new.
   Result<History> open(const std::string& job_id);
 
-  // id, unique prefix of an id or of its last part, name (the newest of that name) or "latest" →
+  // id, name (the newest of that name), unique prefix of an id or of its last part, or "latest" →
   // id. Code::not_found with did-you-mean; Code::invalid when ambiguous, listing the candidates.
   Result<std::string> resolve(const std::string& word);
 
-  // All jobs, newest first, at most `limit`, from active/ and index/ listings only.
+  // All jobs, newest first, at most `limit`: finished ones from the index/ listing alone, active
+  // ones from their events. Settles active jobs that it finds final.
   Result<std::vector<JobLine>> list(size_t limit);
   // After a final event: writes the index/ entry and then removes the active/ marker. Idempotent;
-  // ps repairs what a crash between left.
+  // ps repairs what a crash between left. Code::invalid while the job is not final.
   Status settle(const History& history);
-  // Before `resumed`: puts the active/ marker back.
-  Status activate(const std::string& job_id);
-  // Everything of a job, active/ marker last. Refused while it runs.
+  // Before `resumed`: puts the active/ marker back. `history` must be up to date and final, and
+  // `resumed` must be appended to this very history (whose accept refuses everything).
+  Status activate(const History& history);
+  // Everything of a job, active/ marker last. Refused while it runs; a pending job is stopped
+  // first. Completes a removal that was cut short; takes damaged jobs away too.
   Status remove_job(const std::string& job_id);
+  // For the garbage collector: turns submissions that were cut off more than `older_ms` ago (by the
+  // time in their ids) into stopped jobs, and completes removals that were cut short. Returns how
+  // many.
+  Result<int> tidy(int64_t older_ms);
 
-  // Overwrites the heartbeat of an attempt.
+  // Overwrites the heartbeat of an attempt; a member "beat" that differs every time is added.
   Status beat(const std::string& job_id, int attempt, const Json& content);
+  // "" when there is none.
   Result<std::string> read_beat(const std::string& job_id, int attempt);
 
-  // Appends one chunk to a stream of an attempt ("logs" or "metrics"); `offset` is the stream's
-  // byte offset at which it starts. A lost reply is resolved by comparing the bytes.
+  // Appends bytes to a stream of an attempt ("logs" or "metrics"); `offset` is the stream's byte
+  // offset at which they start. May be repeated after an error, with the same bytes or more;
+  // Code::fenced when other bytes stand there.
   Status append_stream(const std::string& job_id, const std::string& stream, int attempt,
                        uint64_t offset, std::string_view bytes);
-  // Reads on from `offset` of one attempt's stream: all whole chunks that are there, at most about
-  // `limit` bytes.
+  // Reads on from `offset` of one attempt's stream: all whole chunks that are there, until there
+  // are `limit` bytes. `offset` is where the stream begins (0; metrics: metrics_from) or where an
+  // earlier read ended.
   Result<std::string> read_stream(const std::string& job_id, const std::string& stream, int attempt,
                                   uint64_t offset, uint64_t limit);
 
  private:
+  Result<bool> is_submitted(const std::string& job_id);
+  Result<std::optional<JobLine>> active_line(const std::string& job_id, const std::string& name);
+  Status remove_objects(const std::string& job_id);
+  Result<bool> abandon(const Job& job);
+  Result<bool> tidy_job(const std::string& job_id);
+
   ObjectStore& store_;
   Clock& clock_;
 };
@@ -104,30 +131,38 @@ class Ledger {
 // the observer's own clock.
 class BeatWatch {
  public:
-  explicit BeatWatch(Clock& clock, int64_t ttl_ms) : clock_(clock), ttl_ms_(ttl_ms) {}
-  // Feed what read_beat gave ("" when absent). True once it has stood unchanged for ttl.
+  BeatWatch(Clock& clock, int64_t ttl_ms) : clock_(clock), ttl_ms_(ttl_ms) {}
+  // Feed what read_beat gave. True once it has been seen unchanged for ttl. The time between two
+  // looks counts for at most a third of ttl: an observer that was suspended or cut off has not
+  // watched meanwhile. So look at least every third of ttl.
   bool stale(const std::string& beat);
 
  private:
   Clock& clock_;
   int64_t ttl_ms_;
   std::optional<std::string> last_;
-  int64_t since_ = 0;
+  int64_t looked_at_ = 0;
+  int64_t unchanged_ms_ = 0;
 };
 
 // This process, as a `claimed` event describes it.
 struct AgentIdentity {
-  std::string agent, host, boot;
+  std::string agent;  // a new nonce
+  std::string host;   // host name
+  std::string boot;   // boot id and pid namespace: only where both agree does a pid mean anything
   int64_t pid = 0;
   uint64_t pid_start = 0;
   static AgentIdentity self();
 };
-// True when `claimed` names a process of this very boot of this machine that no longer exists: its
-// attempt may be taken over at once.
+// True when `claimed` names a process of this very boot and pid namespace that no longer exists:
+// its attempt may be taken over at once.
 bool owner_is_gone(const Event& claimed);
 
-// Claims the next attempt. Code::fenced when the job is final or another owner lives; the caller
-// passes `take_over` true when it has found the present owner gone or stale.
+// Claims the next attempt of an up-to-date history. Code::fenced when the job is final, or another
+// owner lives or was faster; the caller passes `take_over` true when it has found the present owner
+// gone or stale. `metrics_from` is the position in metrics of the last commit in `history`. A
+// takeover that the job's limit of preemptions forbids ends the job instead (then history.summary()
+// is final).
 Result<Event> claim(History& history, const AgentIdentity& self, int64_t wall_ms,
                     uint64_t metrics_from, bool take_over);
 

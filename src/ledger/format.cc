@@ -1,0 +1,47 @@
+#include <fmt/format.h>
+
+#include "ledger/ledger.h"
+
+namespace baton {
+namespace {
+
+constexpr const char* kKey = "baton.json";
+constexpr uint64_t kMaxBytes = 64 << 10;
+
+Status check(const std::string& bytes, const std::string& what) {
+  BATON_ASSIGN(Json json, parse_json(bytes, what));
+  int64_t format = get_int(json, "format");
+  if (format < 1) return Error{Code::corrupt, what + " does not tell a store's format", ""};
+  if (format > kFormatVersion)
+    return Error{
+        Code::too_new,
+        fmt::format("{} says that the store has format {}, and this baton knows formats up to {}",
+                    what, format, kFormatVersion),
+        "use a newer baton"};
+  return {};
+}
+
+Status create_store(ObjectStore& store) {
+  BATON_ASSIGN(ListPage page, store.list("", {.limit = 1, .directories = true}));
+  if (!page.objects.empty())
+    return Error{Code::invalid,
+                 fmt::format("{} is no store of baton's: it has no {}, but holds {}", store.name(),
+                             kKey, page.objects[0].key),
+                 "choose an empty or a new place for the store"};
+  Json json = {{"format", kFormatVersion}, {"about", "a store of baton, see docs/store-format.md"}};
+  Status created = store.create(kKey, pretty_json(json));
+  return created.is(Code::exists) ? check_store_format(store, false) : created;
+}
+
+}  // namespace
+
+Status check_store_format(ObjectStore& store, bool create) {
+  auto bytes = store.get(kKey, kMaxBytes);
+  if (bytes.ok()) return check(*bytes, store.name() + "/" + kKey);
+  if (!bytes.is(Code::not_found)) return bytes.error();
+  if (create) return create_store(store);
+  return Error{Code::not_found, "there is no store at " + store.name() + " yet",
+               "baton run makes one"};
+}
+
+}  // namespace baton
