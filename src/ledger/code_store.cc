@@ -1,0 +1,205 @@
+// Storing a code snapshot beside submitters and collectors (docs/store-format.md, "Code"), and
+// restoring it.
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <zstd.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "base/ids.h"
+#include "base/text.h"
+#include "ledger/code_object.h"
+#include "ledger/commits.h"
+#include "ledger/tree_writer.h"
+#include "os/files.h"
+
+namespace baton {
+namespace {
+
+constexpr uint64_t kCompareUpTo = 64ull << 20;
+constexpr uint64_t kReadSize = 1 << 20;
+
+// A whole file as memory.
+class Mapping {
+ public:
+  static Result<Mapping> of(int fd) {
+    struct stat info {};
+    if (fstat(fd, &info) != 0) return errno_error(errno, "read the packed code");
+    auto size = static_cast<size_t>(info.st_size);
+    void* memory = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (memory == MAP_FAILED) return errno_error(errno, "read the packed code");
+    return Mapping(static_cast<const char*>(memory), size);
+  }
+  Mapping(Mapping&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), size_(other.size_) {}
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+  Mapping& operator=(Mapping&&) = delete;
+  ~Mapping() {
+    if (data_) munmap(const_cast<char*>(data_), size_);
+  }
+  std::string_view view() const { return {data_, size_}; }
+
+ private:
+  Mapping(const char* data, size_t size) : data_(data), size_(size) {}
+  const char* data_;
+  size_t size_;
+};
+
+// Objects of the hash that a collector may be about to delete.
+Result<std::unordered_set<std::string>> condemned_objects(ObjectStore& store,
+                                                          const std::string& hash) {
+  std::unordered_set<std::string> objects;
+  std::string prefix = fmt::format("code/condemned/{}/", hash);
+  BATON_TRY(for_each_object(store, prefix, {}, [&](const ObjectInfo& marker) {
+    std::string name = marker.key.substr(prefix.size());
+    objects.insert(name.substr(0, name.find('~')));
+    return true;
+  }));
+  return objects;
+}
+
+// True when the object holds these bytes. Large ones are compared by size alone; a damaged one is
+// store check's to find.
+bool same_object(ObjectStore& store, const ObjectInfo& object, std::string_view bytes) {
+  if (object.size != bytes.size()) return false;
+  if (bytes.size() > kCompareUpTo) return true;
+  auto there = store.get(object.key, kCompareUpTo);
+  return there.ok() && *there == bytes;
+}
+
+// Reads a stored code object in order.
+class Unpacker {
+ public:
+  Unpacker(ObjectStore& store, const std::string& key, std::string what, uint64_t offset)
+      : store_(store),
+        key_(key),
+        what_(std::move(what)),
+        offset_(offset),
+        context_(ZSTD_createDCtx(), ZSTD_freeDCtx) {}
+
+  // The next `size` plain bytes.
+  Result<std::string_view> next(uint64_t size) {
+    plain_.resize(size);
+    ZSTD_outBuffer out{plain_.data(), plain_.size(), 0};
+    while (out.pos < out.size) {
+      if (in_.pos == in_.size) BATON_TRY(refill());
+      if (ZSTD_isError(ZSTD_decompressStream(context_.get(), &out, &in_)))
+        return damaged("it does not decompress");
+    }
+    return std::string_view(plain_);
+  }
+
+ private:
+  Error damaged(const std::string& why) const {
+    return {Code::corrupt, fmt::format("{} is damaged: {}", what_, why),
+            "submit the job again, so that the code is stored anew"};
+  }
+  Status refill() {
+    BATON_ASSIGN(stored_, store_.get_range(key_, offset_, kReadSize));
+    if (stored_.empty()) return damaged("it ends too early");
+    offset_ += stored_.size();
+    in_ = {stored_.data(), stored_.size(), 0};
+    return {};
+  }
+
+  ObjectStore& store_;
+  const std::string& key_;
+  const std::string what_;
+  uint64_t offset_;
+  std::unique_ptr<ZSTD_DCtx, size_t (*)(ZSTD_DCtx*)> context_;
+  std::string stored_, plain_;
+  ZSTD_inBuffer in_{nullptr, 0, 0};
+};
+
+struct CodePlace {
+  const TreeEntry* entry = nullptr;
+  uint64_t offset = 0;
+  const Piece* piece = nullptr;
+};
+
+std::vector<std::vector<CodePlace>> places_by_blob(const Manifest& manifest) {
+  std::vector<std::vector<CodePlace>> places(manifest.blobs.size());
+  for (const TreeEntry& entry : manifest.trees[0].entries) {
+    uint64_t offset = 0;
+    for (const Piece& piece : entry.pieces) {
+      if (piece.blob != Piece::kHole) places[piece.blob].push_back({&entry, offset, &piece});
+      offset += piece.size;
+    }
+  }
+  return places;
+}
+
+Status unpack(Unpacker& from, const Manifest& manifest, TreeWriter& writer,
+              const std::string& what) {
+  const auto& entries = manifest.trees[0].entries;
+  BATON_TRY(writer.create(entries));
+  auto places = places_by_blob(manifest);
+  OpenTarget open;
+  for (size_t i = 0; i < manifest.blobs.size(); ++i) {
+    const Blob& blob = manifest.blobs[i];
+    BATON_ASSIGN(std::string_view plain, from.next(blob.size));
+    if (sha256_hex(plain) != blob.hash)
+      return Error{Code::corrupt, what + " is damaged: its bytes are not what was stored",
+                   "submit the job again, so that the code is stored anew"};
+    for (const CodePlace& place : places[i])
+      BATON_TRY(writer.write(open, *place.entry, place.offset,
+                             plain.substr(place.piece->offset, place.piece->size)));
+  }
+  return writer.finish(entries);
+}
+
+}  // namespace
+
+Result<std::string> store_code(ObjectStore& store, const CodeSnapshot& snapshot) {
+  if (snapshot.tree_hash.empty()) return std::string();
+  const std::string& hash = snapshot.tree_hash;
+  BATON_ASSIGN(Mapping packed, Mapping::of(snapshot.packed->get()));
+  // First the markers, then the objects: the other way round a collector could pass between.
+  BATON_ASSIGN(auto condemned, condemned_objects(store, hash));
+  std::string found;
+  bool taken = false;  // the plain name stands, good or not
+  ListOptions from;
+  from.after = code_key(hash).substr(0, code_key(hash).size() - 1);
+  BATON_TRY(for_each_object(
+      store, "code/" + hash.substr(0, 2) + "/", from, [&](const ObjectInfo& object) {
+        std::string name = base_name(object.key);
+        if (code_hash(name) != hash) return starts_with(name, from.after.substr(8));
+        taken = taken || name == hash;
+        if (!condemned.contains(name) && same_object(store, object, packed.view()))
+          found = object.key;
+        return found.empty();
+      }));
+  if (!found.empty()) return found;
+  std::string key = code_key(taken || condemned.contains(hash) ? hash + "." + new_nonce() : hash);
+  Status created = store.create(key, packed.view());
+  // Another submitter of the same code was faster, or the reply to an earlier try was lost.
+  if (!created.ok() && !created.is(Code::exists)) return created.error();
+  return key;
+}
+
+Status restore_code(ObjectStore& store, const std::string& object, const std::string& tree_hash,
+                    const std::string& directory) {
+  std::string what = "the code snapshot " + object;
+  auto beginning = store.get_range(object, 0, kCodeHeaderLimit);
+  if (beginning.is(Code::not_found))
+    return Error{Code::corrupt, what + " is missing",
+                 "submit the job again, so that the code is stored anew"};
+  if (!beginning.ok()) return beginning.error();
+  BATON_ASSIGN(CodeHeader header, parse_code_header(*beginning, what));
+  BATON_ASSIGN(std::string text,
+               store.get_range(object, header.header_bytes, header.manifest_bytes));
+  BATON_ASSIGN(Manifest manifest, decode_code_manifest(text, tree_hash, what));
+  BATON_ASSIGN(TreeWriter writer, TreeWriter::open(directory));
+  Unpacker from(store, object, what, header.header_bytes + header.manifest_bytes);
+  Status status = unpack(from, manifest, writer, what);
+  if (!status.ok()) {
+    Status undone = writer.undo();
+    if (!undone.ok()) return status.error().within(undone.error().message);
+  }
+  return status;
+}
+
+}  // namespace baton
