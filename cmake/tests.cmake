@@ -9,3 +9,16 @@ foreach(layer base os net model store image engine notice launch ledger tune age
     set_tests_properties(${layer} PROPERTIES TIMEOUT 900)
   endif()
 endforeach()
+
+# PID 1 of the containers that the engines' tests start.
+set(src ${CMAKE_SOURCE_DIR}/src)
+add_executable(pid1_for_tests ${CMAKE_SOURCE_DIR}/tests/pid1_main.cc ${src}/engine/pid1.cc ${src}/os/files.cc
+               ${src}/base/result.cc ${src}/base/text.cc)
+target_include_directories(pid1_for_tests PRIVATE ${src})
+target_link_libraries(pid1_for_tests PRIVATE fmt::fmt-header-only)
+target_compile_options(pid1_for_tests PRIVATE -fno-sanitize=all)
+target_link_options(pid1_for_tests PRIVATE -fno-sanitize=all -static)
+if(TARGET test_engine)
+  target_compile_definitions(test_engine PRIVATE BATON_TEST_PID1="$<TARGET_FILE:pid1_for_tests>")
+  add_dependencies(test_engine pid1_for_tests)
+endif()

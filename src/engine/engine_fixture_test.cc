@@ -1,0 +1,74 @@
+#include "engine/engine_fixture.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+
+#include "base/ids.h"
+
+namespace baton {
+
+Collected::Collected() {
+  std::array<int, 2> fds{};
+  EXPECT_EQ(pipe2(fds.data(), O_CLOEXEC), 0);
+  read_.reset(fds[0]);
+  write_.reset(fds[1]);
+}
+
+std::string Collected::text() {
+  write_.reset();
+  std::string all;
+  std::array<char, 4096> part{};
+  for (ssize_t n = 0; (n = read(read_.get(), part.data(), part.size())) > 0;)
+    all.append(part.data(), static_cast<size_t>(n));
+  return all;
+}
+
+std::string busybox_root(const std::string& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(directory + "/bin", error);
+  std::filesystem::copy_file("/bin/busybox", directory + "/bin/busybox", error);
+  if (error) return "";
+  for (const char* tool :
+       {"sh",  "true", "cat",  "ls",    "id", "sleep", "touch",    "mount",  "dd", "kill",
+        "ps",  "echo", "stat", "chown", "su", "ip",    "hostname", "mkdir",  "rm", "mknod",
+        "env", "pwd",  "wc",   "head",  "df", "tr",    "grep",     "unshare"})
+    std::filesystem::create_symlink("busybox", directory + "/bin/" + tool, error);
+  return directory;
+}
+
+TestContainer::TestContainer() : dir_(std::move(TempDir::create("baton-engine")).value()) {
+  spec.id = "test-" + random_base32(8);
+  spec.work_dir = dir() + "/work";
+  EXPECT_TRUE(make_dirs(spec.work_dir, 0755).ok());
+  chmod(dir().c_str(), 0755);
+  spec.hostname = "baton-test";
+  spec.init_path = BATON_TEST_PID1;
+  spec.cwd = "/";
+  spec.stdout_fd = out_.write_fd();
+  spec.stderr_fd = err_.write_fd();
+}
+
+std::string TestContainer::mount(const std::string& destination, bool writable, bool throw_away) {
+  std::string source = fmt::format("{}/mount{}", dir(), spec.mounts.size());
+  EXPECT_TRUE(make_dirs(source).ok());
+  spec.mounts.push_back({source, destination, writable, throw_away});
+  return source;
+}
+
+ContainerExit TestContainer::run(Engine& engine) {
+  auto container = engine.start(spec);
+  if (!container.ok()) {
+    ADD_FAILURE() << container.error().text();
+    return {{-1, 0}, false, 0};
+  }
+  auto exit = (*container)->wait(30'000);
+  if (!exit) ADD_FAILURE() << "the container did not end";
+  return exit.value_or(ContainerExit{{-1, 0}, false, 0});
+}
+
+}  // namespace baton

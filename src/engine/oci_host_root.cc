@@ -1,0 +1,131 @@
+// The root filesystem of image `host`: the machine's own, read-only, without what is private on it.
+//
+// An overlay over "/" would show only the filesystem of "/" itself (and in a user namespace the
+// kernel refuses one over a tree with mounts in it), so each top-level directory is bound, with
+// what is mounted below, into a throw-away directory that becomes the root.
+#include <fmt/format.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+
+#include "base/text.h"
+#include "engine/oci_mounts.h"
+#include "os/files.h"
+
+namespace baton {
+namespace {
+
+// Made afresh, or of no use inside.
+constexpr std::array kNotShown{"proc", "sys", "dev", "run", "tmp", "boot", "lost+found"};
+// Never homes, whatever a system account's entry in /etc/passwd says.
+constexpr std::array kSystem{"bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc", "opt"};
+
+template <class List>
+bool listed(const List& list, const std::string& word) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
+
+std::string first_part(const std::string& path) {
+  return split(std::string_view(path).substr(1), '/').front();
+}
+
+std::string real_path(const std::string& path) {
+  std::array<char, PATH_MAX> resolved{};
+  return realpath(path.c_str(), resolved.data()) ? resolved.data() : "";
+}
+
+Status make(const std::string& path, mode_t mode) {
+  if ((mkdir(path.c_str(), mode) != 0 && errno != EEXIST) || chmod(path.c_str(), mode) != 0)
+    return errno_error(errno, "create directory " + path);
+  return {};
+}
+
+// Directories that nobody in the container is to see, as real paths.
+std::vector<std::string> hidden_places(const ContainerSpec& spec) {
+  std::vector<std::string> places{"/home", "/root", spec.work_dir};
+  if (const char* home = std::getenv("HOME")) places.emplace_back(home);
+  places.insert(places.end(), spec.root.hidden.begin(), spec.root.hidden.end());
+  std::vector<std::string> real;
+  for (const auto& place : places) {
+    std::string path = place.empty() || place[0] != '/' ? "" : real_path(place);
+    if (path.empty() || path == "/" || listed(kSystem, first_part(path)) || listed(real, path))
+      continue;
+    if (listed(kNotShown, first_part(path)) || !is_directory(path)) continue;
+    real.push_back(path);
+  }
+  return real;
+}
+
+// Programs find the machine's resolver through a link into /run, which is private here.
+Status copy_resolver(const std::string& root) {
+  std::string path = real_path("/etc/resolv.conf");
+  if (!starts_with(path, "/run/")) return {};
+  auto text = read_file(path, 1 << 20);
+  if (!text.ok()) return {};
+  BATON_TRY(make_dirs(root + parent_path(path), 0755));
+  return replace_file(root + path, *text, false, 0644);
+}
+
+}  // namespace
+
+Status lay_out_host_root(const ContainerSpec& spec, const std::string& dir,
+                         const std::vector<Mount>& mounts, Plan& plan) {
+  const std::string root = dir + "/root";
+  const auto hidden = hidden_places(spec);
+  BATON_ASSIGN(auto names, list_dir("/"));
+  std::vector<std::string> bound;
+  for (const auto& name : names) {
+    std::string path = "/" + name, target = root + path;
+    struct stat info {};
+    if (lstat(path.c_str(), &info) != 0 || listed(kNotShown, name)) continue;
+    bool is_private = name == "home" || name == "root" || listed(hidden, path);
+    if (S_ISLNK(info.st_mode) && !is_private) {
+      std::array<char, PATH_MAX> link{};
+      if (readlink(path.c_str(), link.data(), link.size() - 1) > 0 &&
+          symlink(link.data(), target.c_str()) != 0)
+        return errno_error(errno, "create link " + target);
+    } else if (is_private) {
+      BATON_TRY(make(target, name == "root" ? 0700 : 0755));
+    } else if (S_ISDIR(info.st_mode)) {
+      BATON_TRY(make(target, 0755));
+      plan.bind_tree(path, target, true);
+      bound.push_back(path);
+    }
+  }
+  plan.attach_binds();
+  for (const char* name : {"proc", "sys", "dev", "run", "root"})
+    BATON_TRY(make(join_path(root, name), 0755));
+  BATON_TRY(make(root + "/tmp", 01777));
+  if (is_directory("/var/tmp") && listed(bound, "/var")) {
+    BATON_TRY(make(dir + "/var-tmp", 01777));
+    plan.mount(dir + "/var-tmp", root + "/var/tmp", "", MS_BIND, "");
+  }
+  for (const auto& place : hidden)
+    if (listed(bound, "/" + first_part(place)))
+      plan.mount("tmpfs", root + place, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=1m");
+  for (const auto& mount : mounts) {
+    const std::string& point = mount.destination;
+    bool in_hidden = std::any_of(hidden.begin(), hidden.end(), [&](const auto& place) {
+      return starts_with(point, place + "/");
+    });
+    bool nested = std::any_of(mounts.begin(), mounts.end(), [&](const auto& outer) {
+      return starts_with(point, outer.destination + "/");
+    });
+    if (in_hidden || nested || !listed(bound, "/" + first_part(point)) || exists(point)) continue;
+    return Error{Code::invalid,
+                 fmt::format("mount point {} does not exist, and with image: host the machine's "
+                             "own directories are read-only",
+                             point),
+                 "mount it on a new top-level directory, such as /data, or create it"};
+  }
+  if (spec.network) BATON_TRY(copy_resolver(root));
+  return {};
+}
+
+}  // namespace baton

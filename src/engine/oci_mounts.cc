@@ -1,0 +1,201 @@
+#include "engine/oci_mounts.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+
+#include "base/text.h"
+#include "os/files.h"
+
+namespace baton {
+namespace {
+
+bool within(const std::string& path, const std::string& parent) {
+  return path == parent || starts_with(path, parent == "/" ? parent : parent + "/");
+}
+
+Status check_destination(const std::string& path) {
+  bool normal = !path.empty() && path[0] == '/' && path.find('\0') == std::string::npos &&
+                absolute_path(path) == path;
+  if (!normal)
+    return Error{Code::invalid,
+                 fmt::format("mount point {} is not a plain absolute path", printable(path)),
+                 "write it as /data, without .. or a slash at the end"};
+  if (path == "/")
+    return Error{Code::invalid, "nothing can be mounted over the container's root",
+                 "use image: for the root filesystem"};
+  for (const char* reserved : {"/proc", "/sys", "/dev", "/baton/bin"})
+    if (within(path, reserved))
+      return Error{Code::invalid,
+                   fmt::format("mount point {} lies in {}, which belongs to the container itself",
+                               path, reserved),
+                   "choose another one, such as /data"};
+  return {};
+}
+
+Status mkdir_new(const std::string& path, mode_t mode) {
+  if (mkdir(path.c_str(), mode) != 0 || chmod(path.c_str(), mode) != 0)
+    return errno_error(errno, "create directory " + path);
+  return {};
+}
+
+// Attributes of the directory `name` in the topmost layer that has it, so that our own layer above
+// does not change them.
+struct stat attributes_in(const std::vector<std::string>& layers, const std::string& name) {
+  struct stat info {};
+  for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer)
+    if (lstat(join_path(*layer, name).c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return info;
+  info.st_mode = 0755;
+  info.st_uid = geteuid();
+  info.st_gid = getegid();
+  return info;
+}
+
+std::string hosts_file(const std::string& hostname) {
+  auto machine = read_file("/etc/hosts", 1 << 20);
+  std::string text = machine.ok() ? *machine : "127.0.0.1 localhost\n::1 localhost ip6-localhost\n";
+  if (!text.empty() && text.back() != '\n') text += '\n';
+  if (!hostname.empty()) text += "127.0.1.1 " + hostname + "\n";
+  return text;
+}
+
+// A layer of our own on top of the image: the files by which it knows names.
+Status make_names_layer(const ContainerSpec& spec, const std::string& layer) {
+  struct stat root = attributes_in(spec.root.layers, "");
+  struct stat etc = attributes_in(spec.root.layers, "etc");
+  BATON_TRY(mkdir_new(layer, root.st_mode & 07777));
+  std::string dir = layer + "/etc";
+  BATON_TRY(mkdir_new(dir, 0755));
+  auto write = [&](const char* name, const std::string& text) {
+    return replace_file(join_path(dir, name), text, false, 0644);
+  };
+  BATON_TRY(write("hosts", hosts_file(spec.hostname)));
+  BATON_TRY(write("hostname", spec.hostname + "\n"));
+  if (spec.network) {
+    auto resolver = read_file("/etc/resolv.conf", 1 << 20);
+    if (resolver.ok()) BATON_TRY(write("resolv.conf", *resolver));
+  }
+  (void)chown(dir.c_str(), etc.st_uid, etc.st_gid);  // as far as our rights go
+  if (chmod(dir.c_str(), etc.st_mode & 07777) != 0)
+    return errno_error(errno, "set the mode of " + dir);
+  return {};
+}
+
+// In the helper's mount namespace only the container's own cgroup is left to be seen: nothing
+// inside can reach another one, and crun 1.8, which refuses machines that mix version 1 and 2,
+// meets none.
+void plan_cgroup_view(const Cgroup& cgroup, Plan& plan) {
+  const std::string base = "/sys/fs/cgroup";
+  if (!cgroup.join_directory().empty()) {
+    plan.bind_tree(cgroup.join_directory(), base, true);
+    plan.attach_binds();
+    return;
+  }
+  for (const auto& [controller, dir] : cgroup.directories())
+    plan.bind_tree(dir, join_path(base, controller), true);
+  plan.mount("tmpfs", base, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755,size=64k");
+  plan.tolerate();  // a kernel without cgroups has no such directory
+  for (const auto& [controller, dir] : cgroup.directories())
+    plan.make_dir(join_path(base, controller), 0755);
+  plan.attach_binds();
+}
+
+// Mount points inside another mount are made by the runtime; in read-only data that would write to
+// what is the user's.
+Status check_nesting(const std::vector<Mount>& mounts, const Mount& inner) {
+  for (const auto& outer : mounts) {
+    if (&outer == &inner || outer.writable || outer.throw_away) continue;
+    if (!within(inner.destination, outer.destination)) continue;
+    std::string place = outer.source + inner.destination.substr(outer.destination.size());
+    if (!exists(place))
+      return Error{
+          Code::invalid,
+          fmt::format("mount point {} does not exist in {}, which is mounted read-only on {}",
+                      inner.destination, outer.source, outer.destination),
+          fmt::format("create {}, or mount it elsewhere", place)};
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string oci_dir(const std::string& work_dir) { return join_path(work_dir, "oci"); }
+
+Result<std::vector<Mount>> checked_mounts(const ContainerSpec& spec) {
+  std::vector<Mount> mounts = spec.mounts;
+  std::stable_sort(mounts.begin(), mounts.end(),
+                   [](const Mount& a, const Mount& b) { return a.destination < b.destination; });
+  for (size_t i = 0; i < mounts.size(); ++i) {
+    const Mount& mount = mounts[i];
+    BATON_TRY(check_destination(mount.destination));
+    if (i > 0 && mounts[i - 1].destination == mount.destination)
+      return Error{Code::invalid,
+                   fmt::format("two mounts have the mount point {}", mount.destination),
+                   "give each its own"};
+    if (access(mount.source.c_str(), F_OK) != 0)
+      return errno_error(errno, fmt::format("mount {} on {}", mount.source, mount.destination));
+    if (mount.throw_away && !is_directory(mount.source))
+      return Error{Code::invalid, fmt::format("{} is not a directory", mount.source), ""};
+    BATON_TRY(check_nesting(mounts, mount));
+  }
+  return mounts;
+}
+
+Result<OciLayout> lay_out(const ContainerSpec& spec, const Cgroup& cgroup, Plan& plan) {
+  std::string dir = oci_dir(spec.work_dir);
+  OciLayout layout;
+  layout.root = dir + "/root";
+  BATON_ASSIGN(auto mounts, checked_mounts(spec));
+  BATON_TRY(mkdir_new(layout.root, 0755));
+  BATON_TRY(mkdir_new(dir + "/upper", 0755));
+  plan.change_dir(dir);
+  int count = 0;
+  auto add_overlay = [&](const std::vector<std::string>& lower,
+                         const std::string& target) -> Status {
+    std::string upper = fmt::format("upper/{}", count), work = fmt::format("upper/{}.work", count);
+    ++count;
+    BATON_TRY(mkdir_new(join_path(dir, upper), 0755));
+    BATON_TRY(mkdir_new(join_path(dir, work), 0755));
+    plan.overlay(lower, upper, work, target, "upper");
+    return {};
+  };
+  if (spec.root.host) {
+    BATON_TRY(lay_out_host_root(spec, dir, mounts, plan));
+    if (exists("/etc/hosts")) {
+      BATON_TRY(replace_file(dir + "/hosts", hosts_file(spec.hostname), false, 0644));
+      plan.mount(dir + "/hosts", layout.root + "/etc/hosts", "", MS_BIND, "");
+    }
+  } else {
+    std::vector<std::string> lower = spec.root.layers;
+    for (const auto& layer : lower)
+      if (!is_directory(layer))
+        return Error{Code::not_found, fmt::format("image layer {} is missing", layer),
+                     "build the image again"};
+    lower.push_back(dir + "/names");
+    BATON_TRY(make_names_layer(spec, lower.back()));
+    BATON_TRY(add_overlay(lower, layout.root));
+  }
+  for (const auto& mount : mounts) {
+    Bind bind{mount.source, mount.destination, mount.writable, !is_directory(mount.source)};
+    if (mount.throw_away) {
+      bind.source = fmt::format("{}/view{}", dir, count);
+      bind.writable = true;
+      BATON_TRY(mkdir_new(bind.source, 0755));
+      BATON_TRY(add_overlay({mount.source}, bind.source));
+    }
+    layout.binds.push_back(bind);
+  }
+  if (!spec.init_path.empty())
+    layout.binds.push_back({spec.init_path, "/baton/bin/baton", false, true});
+  plan_cgroup_view(cgroup, plan);
+  return layout;
+}
+
+}  // namespace baton

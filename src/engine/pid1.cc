@@ -1,0 +1,205 @@
+// "baton pid1 [--process] [--cwd DIR] -- ARGV": see engine/control.h for the line on descriptor 3.
+// "baton pid1 --nothing": success, for trying out whether containers work.
+// "baton pid1 --remove DIR": rm -rf, for use in a user namespace (engine/user_namespace.h).
+//
+// As PID 1 of a namespace, its own end is everybody's end (pid_namespaces(7)). With --process there
+// is no namespace: it is a child subreaper and hunts its descendants down instead. Nothing here may
+// need more than the C library: it runs in images that are empty, and it must start at once.
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "engine/control.h"
+#include "engine/engine.h"
+#include "os/files.h"
+
+namespace baton {
+namespace {
+
+struct Supervisor {
+  bool process_mode = false;
+  const char* cwd = nullptr;
+  char** argv = nullptr;
+  pid_t program = -1;
+  int last_forwarded = 0;
+  bool ended = false;
+  ExitStatus status;
+};
+
+bool make_directories(const char* path) {
+  if (mkdir(path, 0755) == 0 || errno == EEXIST) return true;
+  if (errno != ENOENT) return false;
+  char parent[4096];
+  if (snprintf(parent, sizeof parent, "%s", path) >= static_cast<int>(sizeof parent)) return false;
+  char* slash = strrchr(parent, '/');
+  if (!slash || slash == parent) return false;
+  *slash = '\0';
+  return make_directories(parent) && (mkdir(path, 0755) == 0 || errno == EEXIST);
+}
+
+// What a shell does and answers: 127 for a program that is not there, 126 for one that cannot run.
+[[noreturn]] void run_program(const Supervisor& self) {
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  for (int number = 1; number < NSIG; ++number) signal(number, SIG_DFL);
+  setsid();
+  if (self.process_mode) prctl(PR_SET_PDEATHSIG, SIGKILL);
+  dup2(kProgramOut, 1);
+  dup2(kProgramErr, 2);
+  if (self.cwd && (!make_directories(self.cwd) || chdir(self.cwd) != 0)) {
+    dprintf(2, "baton: cannot enter the working directory %s: %s\n", self.cwd, strerror(errno));
+    _exit(126);
+  }
+  execvp(self.argv[0], self.argv);
+  int error = errno;
+  dprintf(2, "baton: cannot run %s: %s\n", self.argv[0], strerror(error));
+  _exit(error == ENOENT ? 127 : 126);
+}
+
+// True when there was a child to kill.
+bool kill_children() {
+  DIR* proc = opendir("/proc");
+  if (!proc) return false;
+  bool found = false;
+  while (const dirent* entry = readdir(proc)) {
+    int pid = atoi(entry->d_name);
+    if (pid <= 0) continue;
+    char path[64];
+    char text[512];
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) continue;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    const char* name_end = strrchr(text, ')');  // the name may hold spaces and parentheses
+    int parent = 0;
+    if (!name_end || sscanf(name_end + 1, " %*c %d", &parent) != 1 || parent != getpid()) continue;
+    kill(pid, SIGKILL);
+    found = true;
+  }
+  closedir(proc);
+  return found;
+}
+
+// The children of a killed process become ours (PR_SET_CHILD_SUBREAPER) and are next.
+void kill_descendants() {
+  while (kill_children() && waitpid(-1, nullptr, 0) > 0)
+    while (waitpid(-1, nullptr, WNOHANG) > 0) {
+    }
+}
+
+[[noreturn]] void end_everything(const Supervisor& self) {
+  char text[32];
+  int length = snprintf(text, sizeof text, "exit %d %d", self.status.code, self.status.signal);
+  (void)send(kControlFd, text, static_cast<size_t>(length), MSG_NOSIGNAL);
+  if (self.process_mode) kill_descendants();
+  _exit(self.status.shell_code());
+}
+
+void reap(Supervisor& self) {
+  int status = 0;
+  pid_t pid = 0;
+  while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+    if (pid != self.program) continue;
+    self.ended = true;
+    if (WIFSIGNALED(status))
+      self.status = {0, WTERMSIG(status)};
+    else
+      self.status = {WEXITSTATUS(status), 0};
+  }
+  if (!self.ended) return;
+  // A shell that a forwarded signal ended leaves the real program behind, which may still be saving
+  // its work; it gets to finish, until the agent's patience ends.
+  bool helpers_left = pid == 0;
+  if (helpers_left && self.last_forwarded && self.status.signal == self.last_forwarded) return;
+  end_everything(self);
+}
+
+void obey(Supervisor& self) {
+  char text[64];
+  ssize_t n = recv(kControlFd, text, sizeof text - 1, 0);
+  if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
+  text[n > 0 ? n : 0] = '\0';
+  int signal = 0;
+  if (sscanf(text, "signal %d", &signal) == 1) {
+    self.last_forwarded = signal;
+    // Before its setsid() the program has no group of its own yet.
+    if (kill(-self.program, signal) != 0) kill(self.program, signal);
+    return;
+  }
+  // "kill", or the agent is gone.
+  if (!self.ended) self.status = {0, SIGKILL};
+  end_everything(self);
+}
+
+bool parse(int argc, char** argv, Supervisor& self) {
+  int i = 0;
+  for (; i < argc && strcmp(argv[i], "--") != 0; ++i) {
+    if (strcmp(argv[i], "--process") == 0)
+      self.process_mode = true;
+    else if (strcmp(argv[i], "--cwd") == 0 && i + 1 < argc)
+      self.cwd = argv[++i];
+  }
+  self.argv = argv + i + 1;
+  return i + 1 < argc;
+}
+
+}  // namespace
+
+int run_pid1(int argc, char** argv) {
+  if (argc == 1 && strcmp(argv[0], "--nothing") == 0) return 0;
+  if (argc == 2 && strcmp(argv[0], "--remove") == 0) return remove_tree(argv[1]).ok() ? 0 : 1;
+  Supervisor self;
+  if (!parse(argc, argv, self)) {
+    fputs("baton pid1 is started by baton itself: baton pid1 [--cwd DIR] -- COMMAND\n", stderr);
+    return 2;
+  }
+  prctl(PR_SET_NAME, "baton-pid1");
+  prctl(PR_SET_DUMPABLE, 0);  // the program must not trace its way into its supervisor
+  if (self.process_mode) prctl(PR_SET_CHILD_SUBREAPER, 1);
+  for (int fd : {kControlFd, kProgramOut, kProgramErr}) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, nullptr);
+  sigset_t child;
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  int signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (signals < 0 || send(kControlFd, "ready", 5, MSG_NOSIGNAL) < 0) return 125;
+  self.program = fork();
+  if (self.program == 0) run_program(self);
+  if (self.program < 0) {
+    dprintf(kProgramErr, "baton: cannot start a process: %s\n", strerror(errno));
+    self.status = {126, 0};
+    end_everything(self);
+  }
+  close(kProgramOut);
+  close(kProgramErr);
+  while (true) {
+    pollfd entries[2] = {{kControlFd, POLLIN, 0}, {signals, POLLIN, 0}};
+    if (poll(entries, 2, -1) < 0) continue;
+    if (entries[1].revents) {
+      signalfd_siginfo info;
+      while (read(signals, &info, sizeof info) > 0) {
+      }
+      reap(self);
+    }
+    if (entries[0].revents) obey(self);
+  }
+}
+
+}  // namespace baton
