@@ -29,6 +29,14 @@ std::string owner_of(const Summary& summary) {
                      summary.attempts.back().claimed.host);
 }
 
+// An earlier try whose reply was lost and which has been found in the history since.
+const Event* own_claim(const Summary& summary, const AgentIdentity& self) {
+  if (summary.state != State::running) return nullptr;
+  const AttemptSummary& attempt = summary.attempts.back();
+  bool fresh = !attempt.started && attempt.commits == 0;
+  return fresh && attempt.claimed.agent == self.agent ? &attempt.claimed : nullptr;
+}
+
 // Whether the claim still makes sense after others' events: nothing may have come from an owner.
 Status still_claimable(const History& history, const Summary& before, const Summary& now) {
   if (is_final(now.state)) return fenced(history, fmt::format("is {}", state_name(now.state)));
@@ -94,6 +102,7 @@ Result<Event> claim(History& history, const AgentIdentity& self, int64_t wall_ms
   const Summary before = history.summary();
   if (is_final(before.state))
     return fenced(history, fmt::format("is {}", state_name(before.state)));
+  if (const Event* own = own_claim(before, self)) return *own;
   if (before.state == State::running && !take_over) return fenced(history, owner_of(before));
   if (before.state == State::running && preemptions_spent(history))
     return give_up(history, wall_ms);
