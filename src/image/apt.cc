@@ -208,6 +208,9 @@ Status Apt::update(Progress& progress) {
                }));
   if (said.ok && said.out.find("W: Failed to fetch") == std::string::npos) return {};
   Error error = explain_tool(doing, said.out, log_);
+  // A mirror that is a directory says so when it has no such suite.
+  if (said.out.find("Failed to stat") != std::string::npos) error.code = Code::invalid;
+  if (error.code == Code::invalid) return error;
   if (!is_network_trouble(said.out) || !have_lists()) return error;
   progress.detail("the package lists could not be refreshed (" + error.message +
                   "): going on with the earlier ones");
@@ -234,7 +237,9 @@ Result<std::vector<std::string>> Apt::providers(const std::string& name) {
   BATON_ASSIGN(Said said, run({"apt-cache", "showpkg", "--", name}));
   std::set<std::string> out;
   size_t start = said.out.find("Reverse Provides:");
-  if (start == std::string::npos) return std::vector<std::string>();
+  // apt drops a final '+' or '-' and answers for the rest of the name.
+  if (start == std::string::npos || !starts_with(said.out, "Package: " + name + "\n"))
+    return std::vector<std::string>();
   auto lines = split(std::string_view(said.out).substr(start), '\n');
   for (size_t i = 1; i < lines.size(); ++i)
     if (!lines[i].empty()) out.insert(lines[i].substr(0, lines[i].find(' ')));
@@ -303,6 +308,12 @@ Result<std::vector<Package>> Apt::describe(const PackageVersions& packages) {
                  "image was made"};
   }
   return out;
+}
+
+bool Apt::has_downloaded(const std::vector<Package>& packages) const {
+  return std::all_of(packages.begin(), packages.end(), [&](const Package& package) {
+    return is_downloaded(deb_path(package), package);
+  });
 }
 
 Status Apt::download(const std::vector<Package>& packages, Progress& progress) {

@@ -67,6 +67,8 @@ class Apt {
   // The entries of exactly these versions, from the lists or else from downloaded files.
   // Code::not_found naming a version that is to be had nowhere, and the versions that are.
   Result<std::vector<Package>> describe(const PackageVersions& packages);
+  // Whether no network is needed to install these.
+  bool has_downloaded(const std::vector<Package>& packages) const;
   // Fetches what is not in the cache of downloads yet; each file's SHA-256 is checked.
   Status download(const std::vector<Package>& packages, Progress& progress);
 

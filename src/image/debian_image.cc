@@ -118,10 +118,12 @@ Result<bool> run_logged(const std::vector<std::string>& argv, const std::string&
 }
 
 Status check_installed(const std::vector<Package>& packages, const std::string& root) {
-  BATON_ASSIGN(std::string status, read_file(root + "/var/lib/dpkg/status"));
+  auto status = read_file(root + "/var/lib/dpkg/status");
+  if (!status.ok())
+    return Error{Code::permanent, "mmdebstrap ended without having installed anything", ""};
   PackageVersions wanted;
   for (const auto& package : packages) wanted[package.name] = package.version;
-  PackageVersions installed = parse_dpkg_status(status);
+  PackageVersions installed = parse_dpkg_status(*status);
   if (installed == wanted) return {};
   for (const auto& [name, version] : wanted)
     if (!installed.count(name) || installed[name] != version)

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "image/file_lock.h"
 #include "image/image_namespace.h"
+#include "image/oldest_files.h"
 #include "os/clock.h"
 #include "os/files.h"
 
@@ -21,6 +22,7 @@ namespace baton {
 namespace {
 
 constexpr uint64_t kRecordLimit = 16 << 20;
+constexpr size_t kLogsKept = 20;
 
 Result<Json> read_json(const std::string& path) {
   BATON_ASSIGN(std::string text, read_file(path, kRecordLimit));
@@ -70,8 +72,10 @@ ImageBuild::~ImageBuild() {
   if (!dir_.empty() && remove_image_tree(dir_).ok()) ::unlink((dir_ + ".lock").c_str());
 }
 
-std::string ImageCache::log_path(const std::string& id) const {
-  return dir_ + "/.logs/" + id.substr(0, 12) + ".log";
+std::string ImageCache::new_log(const std::string& id) {
+  std::string dir = dir_ + "/.logs";
+  remove_oldest_files(dir, ".log", [](uint64_t, size_t count) { return count > kLogsKept; });
+  return dir + "/" + id.substr(0, 12) + "-" + random_base32(6) + ".log";
 }
 
 std::string ImageCache::request_path(const Json& request) const {

@@ -56,8 +56,9 @@ class ImageCache {
   // Makes a build visible under its id: record, info and log written, everything synced to disk,
   // one rename.
   Result<Image> publish(ImageBuild build, const Json& record, const std::string& log);
-  // Where the log of a build is written, until publish() takes it into the image.
-  std::string log_path(const std::string& id) const;
+  // A new name for the log of a build, which publish() takes into the image. Logs of the latest
+  // failures are kept.
+  std::string new_log(const std::string& id);
 
   Result<std::vector<ImageInfo>> list();
   // Code::not_found, Code::invalid when ambiguous or in use.

@@ -6,11 +6,11 @@
 #include "base/text.h"
 #include "image/apt.h"
 #include "image/apt_sources.h"
-#include "image/deb_cache.h"
 #include "image/debian_image.h"
 #include "image/host_image.h"
 #include "image/image_cache.h"
 #include "image/images_options.h"
+#include "image/oldest_files.h"
 #include "image/package_names.h"
 #include "os/files.h"
 
@@ -51,10 +51,10 @@ class LocalImages : public Images {
                    fmt::format("image.debian: \"{}\" is not the name of a Debian suite",
                                printable(spec.suite)),
                    "for example: trixie"};
-    std::string log = cache_.log_path(record_id(request));
+    std::string log = cache_.new_log(record_id(request));
     BATON_ASSIGN(Apt apt, make_apt(spec.suite, log));
     BATON_ASSIGN(Fd lock, apt.lock(progress));
-    BATON_TRY(start(apt, log));
+    BATON_TRY(configure(apt));
     Status lists = apt.update(progress);
     if (lists.is(Code::invalid)) return no_such_suite(spec.suite, lists.error());
     BATON_TRY(lists);
@@ -62,10 +62,15 @@ class LocalImages : public Images {
     BATON_TRY(check_package_names(apt, spec.packages));
     BATON_ASSIGN(PackageVersions packages, apt.resolve(spec.packages));
     Json record = debian_record(spec.suite, debian_architecture(), spec.packages, packages);
-    BATON_ASSIGN(Image image, find_or_build(apt, std::move(lock), packages, record, log, progress));
+    BATON_ASSIGN(auto same, cache_.find(record_id(record)));
+    if (!same) {
+      BATON_ASSIGN(std::vector<Package> described, apt.describe(packages));
+      BATON_ASSIGN(same, build(apt, std::move(lock), described, record, log, progress));
+    }
+    const Image& image = *same;
     BATON_TRY(cache_.remember_request(request, image.id));
-    (void)remove_tree(
-        log);  // another process made it meanwhile; a log of our own stands in the image
+    // What is left of it when nothing had to be built; otherwise it stands in the image.
+    (void)remove_tree(log);
     return image;
   }
 
@@ -76,12 +81,17 @@ class LocalImages : public Images {
     BATON_ASSIGN(auto known, cache_.find(id));
     if (known) return *known;
     BATON_ASSIGN(DebianRecord wanted, parse_debian_record(record));
-    std::string log = cache_.log_path(id);
+    std::string log = cache_.new_log(id);
     BATON_ASSIGN(Apt apt, make_apt(wanted.suite, log));
     BATON_ASSIGN(Fd lock, apt.lock(progress));
-    BATON_TRY(start(apt, log));
-    BATON_TRY(apt.update(progress));
-    return find_or_build(apt, std::move(lock), wanted.packages, record, log, progress);
+    BATON_TRY(configure(apt));
+    auto described = apt.describe(wanted.packages);
+    if (!described.ok() || !apt.has_downloaded(*described)) {
+      BATON_TRY(apt.update(progress));
+      described = apt.describe(wanted.packages);
+    }
+    if (!described.ok()) return described.error();
+    return build(apt, std::move(lock), *described, record, log, progress);
   }
 
   Result<std::vector<ImageInfo>> list() override { return cache_.list(); }
@@ -96,9 +106,7 @@ class LocalImages : public Images {
     return Apt(cache + "/apt/" + suite + "-" + arch, cache + "/debs", suite, arch, log);
   }
 
-  // A log tells of one try only.
-  Status start(Apt& apt, const std::string& log) {
-    BATON_TRY(remove_tree(log));
+  Status configure(Apt& apt) {
     BATON_ASSIGN(auto sources,
                  debian_sources(read_apt_sources(options_.etc_apt),
                                 os_release_field(options_.os_release, "VERSION_CODENAME"),
@@ -106,23 +114,22 @@ class LocalImages : public Images {
     return apt.configure(sources);
   }
 
-  Result<Image> find_or_build(Apt& apt, Fd lock, const PackageVersions& packages,
-                              const Json& record, const std::string& log, Progress& progress) {
+  // `lock`: on apt, given up as soon as everything is downloaded.
+  Result<Image> build(Apt& apt, Fd lock, const std::vector<Package>& packages, const Json& record,
+                      const std::string& log, Progress& progress) {
     std::string id = record_id(record);
-    BATON_ASSIGN(auto known, cache_.find(id));
-    if (known) return *known;
-    BATON_ASSIGN(std::vector<Package> described, apt.describe(packages));
-    BATON_TRY(apt.download(described, progress));
-    lock.reset();  // others may fetch while this one installs
-    BATON_ASSIGN(ImageBuild build, cache_.begin(id, [&] {
+    BATON_TRY(apt.download(packages, progress));
+    lock.reset();
+    BATON_ASSIGN(ImageBuild place, cache_.begin(id, [&] {
       progress.detail("waiting for another baton that is making the same image");
     }));
     BATON_ASSIGN(auto made_meanwhile, cache_.find(id));
     if (made_meanwhile) return *made_meanwhile;
-    BATON_TRY(build_debian_root(apt, described, build.dir(), log, progress));
+    BATON_TRY(build_debian_root(apt, packages, place.dir(), log, progress));
     progress.update("writing the image to disk", 0, 0, "");
-    BATON_ASSIGN(Image image, cache_.publish(std::move(build), record, log));
-    tidy_deb_cache(options_.home + "/cache/debs", kDebCacheBytes);
+    BATON_ASSIGN(Image image, cache_.publish(std::move(place), record, log));
+    remove_oldest_files(options_.home + "/cache/debs", ".deb",
+                        [](uint64_t bytes, size_t) { return bytes > kDebCacheBytes; });
     progress.finish(fmt::format("image {} made: {} packages", id.substr(0, 12), packages.size()));
     return image;
   }
