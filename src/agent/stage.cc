@@ -62,8 +62,9 @@ Status stage_baton_dir(Attempt& attempt) {
     BATON_TRY(make_dirs(parent_path(file), 0755));
     BATON_TRY(replace_file(file, content, false, 0644));
   }
-  // Engines mount this binary here.
+  // Engines mount this binary over the empty file.
   BATON_TRY(make_dirs(paths.baton + "/bin", 0755));
+  BATON_TRY(replace_file(paths.baton + "/bin/baton", "", false, 0755));
   if (symlink("metrics/metrics.jsonl", (paths.baton + "/metrics.jsonl").c_str()) != 0 &&
       errno != EEXIST)
     return errno_error(errno, "create " + paths.baton + "/metrics.jsonl");

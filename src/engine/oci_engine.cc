@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 #include <cerrno>
 #include <cstdlib>
 
@@ -188,7 +189,10 @@ Status OciEngine::check() {
   spec.id = "check-" + random_base32(8);
   spec.work_dir = dir.path();
   spec.root.host = true;
-  spec.init_path = "/proc/self/exe";
+  char self[PATH_MAX];
+  ssize_t length = readlink("/proc/self/exe", self, sizeof self);
+  if (length < 0) return errno_error(errno, "read /proc/self/exe");
+  spec.init_path.assign(self, static_cast<size_t>(length));
   spec.argv = {"/baton/bin/baton", "pid1", "--nothing"};
   spec.cwd = "/";
   spec.stdout_fd = spec.stderr_fd = null.get();
