@@ -51,7 +51,7 @@ class Job:
 
     def start(self, *words):
         self.log = open(self.dir / f"log-{time.monotonic_ns()}", "w+")
-        self.agent = subprocess.Popen([self.binary, *(words or ("run", str(self.dir)))], env=self.env,
+        self.agent = subprocess.Popen([self.binary, *(words or ("run", str(self.dir))), "-v"], env=self.env,
                                       stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
                                       start_new_session=True)
         return self

@@ -38,6 +38,9 @@ class AgentView {
   virtual void output(bool is_stderr, std::string_view bytes) = 0;
   // One line for people about the job: "commit 3: 12 MiB in 0.2s", "notice from aws: …".
   virtual void tell(const std::string& line) = 0;
+  // The same for what people must not miss, also where the view is otherwise quiet: notices, failed
+  // commits.
+  virtual void insist(const std::string& line) { tell(line); }
   virtual Progress& progress() = 0;
 };
 

@@ -10,6 +10,7 @@
 #include "agent/agent.h"
 #include "agent/heart.h"
 #include "agent/policy.h"
+#include "agent/program_socket.h"
 #include "agent/stream.h"
 #include "agent/watch_dirs.h"
 #include "ledger/commits.h"
@@ -49,7 +50,8 @@ struct Attempt {
   CommittedLook committed;
   CommitClock commit_clock;
   Image image;
-  std::string code_dir;  // read-only snapshot on this machine, "" without code
+  std::string code_dir;                 // read-only snapshot on this machine, "" without code
+  std::optional<ProgramSocket> socket;  // listens before the program starts
   std::unique_ptr<Container> container;
   Fd out, err;             // the program's streams
   int64_t started_ms = 0;  // monotonic

@@ -18,7 +18,7 @@ Status await_owner(Attempt& attempt, bool wait) {
               "stop or preempt it first, or run `baton resume` to wait and take over should that "
               "machine be gone"};
   if (!wait) return taken;
-  parts.view.tell(fmt::format(
+  parts.view.insist(fmt::format(
       "attempt {} on {} may still be alive; watching its heartbeat for {} s before taking over",
       owner.attempt, owner.host, parts.times.beat_ttl / 1000));
   BeatWatch watch(parts.clock, parts.times.beat_ttl);

@@ -25,9 +25,9 @@ Result<DriveResult> drive(AgentParts& parts, const std::string& job_id, bool wai
     BATON_TRY(claim_attempt(attempt, wait_for_owner));
     BATON_ASSIGN(DriveResult result, run_attempt(attempt));
     if (is_final(result.state) || result.machine_going) return result;
-    parts.view.tell(fmt::format("attempt {} ended ({}): {}; going on with attempt {}",
-                                attempt.number, outcome_name(result.outcome), result.reason,
-                                attempt.number + 1));
+    parts.view.insist(fmt::format("attempt {} ended ({}): {}; going on with attempt {}",
+                                  attempt.number, outcome_name(result.outcome), result.reason,
+                                  attempt.number + 1));
   }
 }
 

@@ -61,13 +61,13 @@ void deliver_results(Attempt& attempt) {
   add_metrics(attempt);
   auto delivered = deliver(attempt.paths.results, attempt.spec().results, attempt.job().id);
   if (!delivered.ok()) {
-    attempt.parts.view.tell(delivered.error().text());
-    attempt.parts.view.tell("the results are safe in the store: baton results " + attempt.job().id +
-                            " --to DIR");
+    attempt.parts.view.insist(delivered.error().text());
+    attempt.parts.view.insist("the results are safe in the store: baton results " +
+                              attempt.job().id + " --to DIR");
     return;
   }
   for (const auto& name : delivered->left_out)
-    attempt.parts.view.tell(
+    attempt.parts.view.insist(
         fmt::format("{} is a symlink that points outside the results and was left out", name));
   attempt.results_dir = delivered->path;
 }
@@ -78,8 +78,8 @@ void send_streams(Attempt& attempt) {
   Status metrics = attempt.metrics->pump(true);
   for (const Status* status : {&log, &metrics})
     if (!status->ok())
-      attempt.parts.view.tell("the end of the logs or metrics was not stored: " +
-                              status->error().text());
+      attempt.parts.view.insist("the end of the logs or metrics was not stored: " +
+                                status->error().text());
 }
 
 Event ended_event(const Attempt& attempt, Outcome outcome) {
@@ -135,8 +135,8 @@ Result<DriveResult> finish_attempt(Attempt& attempt) {
   if (committed.is(Code::fenced)) return committed.error();
   if (!committed.ok()) {
     // What is not saved must not count as done: the job stays resumable from its last commit.
-    attempt.parts.view.tell("the final commit failed, the last one stays good: " +
-                            committed.error().text());
+    attempt.parts.view.insist("the final commit failed, the last one stays good: " +
+                              committed.error().text());
     attempt.reason = "the final commit failed: " + committed.error().message;
     if (outcome != Outcome::preempted) outcome = Outcome::stopped;
   }

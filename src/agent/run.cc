@@ -58,6 +58,7 @@ Status start_program(Attempt& attempt) {
   attempt.metrics = std::make_unique<MetricsTail>(
       attempt.paths.metrics + "/metrics.jsonl",
       StoreStream(parts.ledger, job, "metrics", attempt.number, attempt.metrics_from));
+  BATON_ASSIGN(attempt.socket, ProgramSocket::listen(attempt.paths.socket));
   BATON_ASSIGN(attempt.container, parts.engine.start(spec));
   attempt.started_ms = parts.clock.mono_ms();
   Event started;

@@ -13,10 +13,10 @@ constexpr int64_t kDrainMs =
 
 }  // namespace
 
-Watch::Watch(Attempt& attempt, ProgramSocket socket)
+Watch::Watch(Attempt& attempt)
     : a_(attempt),
       parts_(attempt.parts),
-      socket_(std::move(socket)),
+      socket_(*attempt.socket),
       notice_event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   next_periodic_ = parts_.clock.mono_ms() + a_.spec().checkpoint_every_ms;
   sources_ = parts_.make_notices(a_.paths.notice);
@@ -134,8 +134,7 @@ Status Watch::run() {
 }
 
 Status watch_program(Attempt& attempt) {
-  BATON_ASSIGN(ProgramSocket socket, ProgramSocket::listen(attempt.paths.socket));
-  Watch watch(attempt, std::move(socket));
+  Watch watch(attempt);
   return watch.run();
 }
 

@@ -7,13 +7,13 @@
 
 #include "agent/attempt.h"
 #include "agent/capture_thread.h"
-#include "agent/program_socket.h"
 
 namespace baton {
 
 class Watch {
  public:
-  Watch(Attempt& attempt, ProgramSocket socket);
+  // The attempt was started: it has a container and a socket.
+  explicit Watch(Attempt& attempt);
   ~Watch();
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
@@ -47,7 +47,7 @@ class Watch {
 
   Attempt& a_;
   AgentParts& parts_;
-  ProgramSocket socket_;
+  ProgramSocket& socket_;
   CaptureThread capture_;
   std::vector<std::unique_ptr<NoticeSource>> sources_;
 

@@ -78,8 +78,8 @@ Status Watch::finish_capture() {
     }
     answer_all(refusal(recorded.error().message));
     if (recorded.is(Code::fenced)) return recorded;
-    parts_.view.tell("the commit could not be recorded, the last one stays good: " +
-                     recorded.error().text());
+    parts_.view.insist("the commit could not be recorded, the last one stays good: " +
+                       recorded.error().text());
     start_queued();
     return {};
   }
@@ -92,7 +92,7 @@ Status Watch::finish_capture() {
   if (waiting_.empty() && changing) {
     next_periodic_ = now + parts_.times.quiet;  // caught in the middle of a write: look again soon
   } else if (error.code != Code::cancelled) {
-    parts_.view.tell("commit failed, the last one stays good: " + error.text());
+    parts_.view.insist("commit failed, the last one stays good: " + error.text());
   }
   answer_all(refusal(error.message));
   start_queued();

@@ -55,7 +55,7 @@ void Watch::read_notices() {
     if (notice.kind == Notice::Kind::terminate) on_notice(notice);
     if (notice.kind == Notice::Kind::cancelled) on_cancelled(notice);
     if (notice.kind == Notice::Kind::rebalance) {
-      parts_.view.tell(
+      parts_.view.insist(
           fmt::format("{}: {}; committing soon", notice.source, printable(notice.reason)));
       next_periodic_ = 0;
     }
@@ -98,8 +98,8 @@ void Watch::on_notice(const Notice& notice) {
   }
   noticed_ = notice;
   int64_t left = std::max<int64_t>(deadline - now, 0);
-  parts_.view.tell(fmt::format("notice from {}: {}; {} left", notice.source,
-                               printable(notice.reason), human_duration_ms(left)));
+  parts_.view.insist(fmt::format("notice from {}: {}; {} left", notice.source,
+                                 printable(notice.reason), human_duration_ms(left)));
   ask_to_end(StopCause::notice, notice.reason, deadline);
   Event event;
   event.type = EventType::noticed;
@@ -114,7 +114,7 @@ void Watch::on_notice(const Notice& notice) {
 void Watch::on_cancelled(const Notice& notice) {
   if (!noticed_ || noticed_->source != notice.source || noticed_->id != notice.id || ended_) return;
   // The program was told already and may be ending; should it go on, nothing hurries it any more.
-  parts_.view.tell(fmt::format("{} withdrew its notice", notice.source));
+  parts_.view.insist(fmt::format("{} withdrew its notice", notice.source));
   unlink(a_.paths.preempt.c_str());
   a_.machine_going = false;
   kill_at_ = deadline_ = -1;
@@ -132,7 +132,7 @@ void Watch::write_preempt_file(StopCause cause, const std::string& why, int64_t 
                {"deadline", iso_time_ms(parts_.clock.wall_ms() + left)}};
   Status written = replace_file(a_.paths.preempt, dump_json(file) + "\n", false, 0644);
   if (!written.ok())
-    parts_.view.tell(written.error().text());  // the signal still tells the program
+    parts_.view.insist(written.error().text());  // the signal still tells the program
 }
 
 void Watch::ask_to_end(StopCause cause, const std::string& why, int64_t deadline) {
@@ -142,7 +142,7 @@ void Watch::ask_to_end(StopCause cause, const std::string& why, int64_t deadline
     write_preempt_file(cause, why, std::max<int64_t>(deadline - parts_.clock.mono_ms(), 0));
     int number = signal_number(a_.spec().signal);
     a_.end.signal_sent = number;
-    if (cause != StopCause::notice) parts_.view.tell(why + "; committing before it ends");
+    if (cause != StopCause::notice) parts_.view.insist(why + "; committing before it ends");
     Status sent = a_.container->signal(number);
     if (!sent.ok()) parts_.log.debug(sent.error().text());  // it has ended just now
     deadline_ = deadline;
@@ -173,7 +173,7 @@ void Watch::kill_program(const std::string& why) {
                  !has_open_writer(a_.container->pids(), a_.paths.checkpoint);
   a_.end.killed_by_agent = true;
   if (a_.end.cause == StopCause::none) a_.end.cause = StopCause::stop;
-  parts_.view.tell("killing the program: " + why);
+  parts_.view.insist("killing the program: " + why);
   Status killed = a_.container->kill();
   if (!killed.ok()) parts_.log.debug(killed.error().text());
 }
