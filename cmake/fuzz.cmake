@@ -7,5 +7,3 @@ foreach(source IN LISTS fuzzers)
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   target_link_libraries(${name} PRIVATE baton_ledger baton_notice)
 endforeach()
-# The code under test needs coverage instrumentation too.
-add_compile_options(-fsanitize=fuzzer-no-link)

@@ -1,9 +1,13 @@
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
 
 #include <thread>
 
 #include "net/http.h"
 #include "net/test_server.h"
+#include "os/fd.h"
 #include "os/files.h"
 
 namespace baton {
@@ -321,6 +325,83 @@ TEST(HttpProxy, NoProxyAndUseProxyFalseGoDirectly) {
   HttpRequest request = get(server.url());
   request.use_proxy = true;
   EXPECT_TRUE(make_http_client()->send(request).ok());
+}
+
+// A proxy that opens tunnels to one server, whatever it is asked for, for one connection.
+class TunnelProxy {
+ public:
+  explicit TunnelProxy(uint16_t to) : to_(to) {
+    auto* generic = reinterpret_cast<sockaddr*>(&address_);
+    socklen_t length = sizeof address_;
+    address_.sin_family = AF_INET;
+    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(bind(listener_.get(), generic, length), 0);
+    EXPECT_EQ(listen(listener_.get(), 1), 0);
+    EXPECT_EQ(getsockname(listener_.get(), generic, &length), 0);
+    thread_ = std::thread([this] { serve(); });
+  }
+  ~TunnelProxy() {
+    if (thread_.joinable()) thread_.join();
+  }
+  TunnelProxy(const TunnelProxy&) = delete;
+  TunnelProxy& operator=(const TunnelProxy&) = delete;
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(ntohs(address_.sin_port)); }
+  // What it was asked; waits for the connection's end.
+  std::string head() {
+    thread_.join();
+    return head_;
+  }
+
+ private:
+  void serve() {
+    Fd client(accept(listener_.get(), nullptr, nullptr));
+    char buffer[4096];
+    while (head_.find("\r\n\r\n") == std::string::npos) {
+      ssize_t n = recv(client.get(), buffer, sizeof buffer, 0);
+      if (n <= 0) return;
+      head_.append(buffer, static_cast<size_t>(n));
+    }
+    Fd server(socket(AF_INET, SOCK_STREAM, 0));
+    sockaddr_in target = address_;
+    target.sin_port = htons(to_);
+    if (connect(server.get(), reinterpret_cast<sockaddr*>(&target), sizeof target) != 0) return;
+    std::string opened = "HTTP/1.1 200 Connection established\r\nVia: test\r\n\r\n";
+    send(client.get(), opened.data(), opened.size(), MSG_NOSIGNAL);
+    while (pass(client.get(), server.get()) && pass(server.get(), client.get())) {
+    }
+  }
+  // Carries over what has come; false at the end.
+  static bool pass(int from, int to) {
+    pollfd watched{from, POLLIN, 0};
+    if (poll(&watched, 1, 1) == 0) return true;
+    char buffer[65536];
+    ssize_t n = recv(from, buffer, sizeof buffer, 0);
+    return n > 0 && send(to, buffer, static_cast<size_t>(n), MSG_NOSIGNAL) == n;
+  }
+
+  uint16_t to_;
+  std::string head_;
+  sockaddr_in address_{};
+  Fd listener_{socket(AF_INET, SOCK_STREAM, 0)};
+  std::thread thread_;
+};
+
+TEST_F(Tls, GoesThroughAProxysTunnel) {
+  TestServer server(always({.body = "through the tunnel"}), "inside.test");
+  TunnelProxy proxy(server.port());
+  Variable variable("https_proxy", proxy.url());
+  HttpRequest request = get("https://inside.test/");
+  request.use_proxy = true;
+  {
+    auto client = make_http_client(trusting(server));
+    for (int i = 0; i < 2; ++i) {
+      auto reply = client->send(request);
+      ASSERT_TRUE(reply.ok()) << reply.error().text();
+      EXPECT_EQ(reply->body, "through the tunnel");
+    }
+  }
+  EXPECT_EQ(server.connections(), 1);
+  EXPECT_EQ(proxy.head(), "CONNECT inside.test:443 HTTP/1.1\r\nHost: inside.test:443\r\n\r\n");
 }
 
 TEST(HttpProxy, ARefusedTunnelSaysWhatToDo) {

@@ -26,13 +26,17 @@ struct Question {
   bool tcp = false;
 };
 
-std::string two(unsigned value) { return {static_cast<char>(value >> 8), static_cast<char>(value & 0xff)}; }
-
-std::string record(unsigned type, const std::string& data, const std::string& owner = "\xc0\x0c") {
-  return owner + two(type) + two(1) + std::string(4, '\0') + two(static_cast<unsigned>(data.size())) + data;
+std::string two(unsigned value) {
+  return {static_cast<char>(value >> 8), static_cast<char>(value & 0xff)};
 }
 
-std::string reply(const Question& q, unsigned answers, const std::string& records, unsigned flags = 0x8180) {
+std::string record(unsigned type, const std::string& data, const std::string& owner = "\xc0\x0c") {
+  return owner + two(type) + two(1) + std::string(4, '\0') +
+         two(static_cast<unsigned>(data.size())) + data;
+}
+
+std::string reply(const Question& q, unsigned answers, const std::string& records,
+                  unsigned flags = 0x8180) {
   return q.id + two(flags) + two(1) + two(answers) + two(0) + two(0) + q.raw + records;
 }
 
@@ -80,7 +84,9 @@ class NameServer {
   }
 
  private:
-  bool wait(int fd) const { return wait_fd(fd, POLLIN, Deadline::in_ms(60'000), &stop_) == Wait::ready; }
+  bool wait(int fd) const {
+    return wait_fd(fd, POLLIN, Deadline::in_ms(60'000), &stop_) == Wait::ready;
+  }
 
   std::string answer(const std::string& query, bool tcp) {
     Question q;
@@ -133,8 +139,8 @@ class NameServer {
 
 class Resolver : public ::testing::Test {
  protected:
-  Result<std::vector<std::string>> ask(NameServer& server, const std::string& host, int64_t ms = 30'000,
-                                       const Cancel* cancel = nullptr) {
+  Result<std::vector<std::string>> ask(NameServer& server, const std::string& host,
+                                       int64_t ms = 30'000, const Cancel* cancel = nullptr) {
     ResolverOptions options;
     options.hosts_file = write("hosts", hosts_);
     options.resolv_conf = write("resolv.conf", resolv_conf_);
@@ -203,7 +209,8 @@ TEST_F(Resolver, GoesToTheNextServer) {
 
 TEST_F(Resolver, AsksAgainAfterAServersFailure) {
   int asked = 0;
-  NameServer server([&](const Question& q) { return ++asked <= 2 ? reply(q, 0, "", 0x8182) : usual(q); });
+  NameServer server(
+      [&](const Question& q) { return ++asked <= 2 ? reply(q, 0, "", 0x8182) : usual(q); });
   EXPECT_TRUE(ask(server, "a.b").ok());
 }
 
@@ -226,7 +233,9 @@ TEST_F(Resolver, IgnoresGarbage) {
 }
 
 TEST_F(Resolver, SearchesDomains) {
-  NameServer server([](const Question& q) { return q.name == "db.two.test" ? usual(q) : reply(q, 0, "", 0x8183); });
+  NameServer server([](const Question& q) {
+    return q.name == "db.two.test" ? usual(q) : reply(q, 0, "", 0x8183);
+  });
   resolv_conf_ = "search one.test two.test\nnameserver 127.0.0.1\noptions ndots:1\n";
   EXPECT_TRUE(ask(server, "db").ok());
   EXPECT_EQ(server.asked(), (Addresses{"db.one.test", "db.two.test"}));
@@ -257,7 +266,8 @@ TEST_F(Resolver, RefusesWhatIsNoName) {
 TEST(ResolvConf, IsReadAsTheManualSays) {
   auto config = parse_resolv_conf(
       "; comment\n#x\nnameserver 10.0.0.1\n nameserver\tfe80::1%eth0 \nnameserver 3\nnameserver 4\n"
-      "domain a.test\nsearch b.test c.test # d.test\noptions ndots:5 timeout:2 attempts:9 rotate ndots:x junk\nbogus\n");
+      "domain a.test\nsearch b.test c.test # d.test\noptions ndots:5 timeout:2 attempts:9 rotate "
+      "ndots:x junk\nbogus\n");
   EXPECT_EQ(config.servers, (Addresses{"10.0.0.1", "fe80::1%eth0", "3"}));
   EXPECT_EQ(config.search, (Addresses{"b.test", "c.test"}));
   EXPECT_EQ(config.ndots, 5);
@@ -279,7 +289,8 @@ TEST(DnsMessage, EveryTruncationIsRefused) {
   Question q{"\1\2", "a.b", std::string("\1a\1b\0\0\1\0\1", 9), kAType, false};
   std::string whole = reply(q, 2, record(kAType, kV4) + record(kAType, kV4));
   ASSERT_EQ(parse_dns_reply(whole, "a.b")->addresses.size(), 2u);
-  for (size_t n = 0; n < whole.size(); ++n) EXPECT_FALSE(parse_dns_reply(whole.substr(0, n), "a.b").ok()) << n;
+  for (size_t n = 0; n < whole.size(); ++n)
+    EXPECT_FALSE(parse_dns_reply(whole.substr(0, n), "a.b").ok()) << n;
   EXPECT_FALSE(parse_dns_reply(whole, "a.c").ok());
 }
 

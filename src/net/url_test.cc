@@ -32,10 +32,10 @@ TEST(Url, KnowsIpv6Literals) {
 }
 
 TEST(Url, RefusesTheRest) {
-  for (const char* bad :
-       {"", "h", "//h/", "ftp://h/", "http://", "http:///x", "http://h:0/", "http://h:65536/", "http://h:8x/",
-        "http://h:123456/", "http://h/a b", "http://h/\r\nX: y", "http://h/\xc3\xa9", "http://h h/", "http://[::1/",
-        "http://[x]/", "http://[::1]x/", "http://h\\x/", "http://user:secret@h/"})
+  for (const char* bad : {"", "h", "//h/", "ftp://h/", "http://", "http:///x", "http://h:0/",
+                          "http://h:65536/", "http://h:8x/", "http://h:123456/", "http://h/a b",
+                          "http://h/\r\nX: y", "http://h/\xc3\xa9", "http://h h/", "http://[::1/",
+                          "http://[x]/", "http://[::1]x/", "http://h\\x/", "http://user:secret@h/"})
     EXPECT_TRUE(parse_url(bad).is(Code::invalid)) << bad;
   EXPECT_TRUE(parse_url("http://h/" + std::string(100'000, 'x')).is(Code::invalid));
 }
@@ -80,7 +80,8 @@ TEST(Proxy, TakesBareHostsAndCredentials) {
 }
 
 TEST(Proxy, AnUnusableOneIsAnErrorAndKeepsItsPassword) {
-  for (const char* bad : {"socks5://user:secret@p:1", "https://user:secret@p:1", "http://user:secret@p:x"}) {
+  for (const char* bad :
+       {"socks5://user:secret@p:1", "https://user:secret@p:1", "http://user:secret@p:x"}) {
     auto proxy = choose_proxy({bad, "", ""}, *parse_url("http://h/"));
     ASSERT_TRUE(proxy.is(Code::invalid)) << bad;
     EXPECT_EQ(proxy.error().text().find("secret"), std::string::npos) << proxy.error().text();
