@@ -1,12 +1,71 @@
+// Composition root: the only file that picks real implementations.
+#include <cstdlib>
 #include <cstring>
+#include <string>
+#include <vector>
 
+#include "agent/agent.h"
+#include "cli/parts.h"
+#include "cli/python_helper.h"
 #include "engine/engine.h"
+#include "image/image.h"
+#include "launch/launch.h"
+#include "net/http.h"
 #include "net/selftest.h"
+#include "os/process.h"
+#include "store/fault_store.h"
+#include "store/store.h"
+
+namespace baton {
+namespace {
+
+std::optional<std::string> environment(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value ? std::optional<std::string>(value) : std::nullopt;
+}
+
+constexpr int kStoreTries = 4;
+
+// The directory store, with passing troubles (a shared filesystem's) tried again.
+// $BATON_TEST_FAULTS, for crash tests only, puts a store that breaks things in front.
+Result<std::unique_ptr<ObjectStore>> open_store(Clock& clock, const std::string& path) {
+  BATON_ASSIGN(auto store, open_dir_store(path, {}));
+  BATON_ASSIGN(FaultPlan plan, parse_fault_plan(environment("BATON_TEST_FAULTS").value_or("")));
+  if (plan) store = make_fault_store(std::move(store), std::move(plan));
+  return make_retry_store(std::move(store), kStoreTries,
+                          [&clock](int64_t ms) { clock.sleep_ms(ms); });
+}
+
+int run_baton(int argc, char** argv) {
+  SystemClock clock;
+  Terminal terminal(detect_terminal(environment), clock);
+  auto self = self_path();
+  Parts parts{
+      environment,
+      [&](const std::string& path) { return open_store(clock, path); },
+      make_images,
+      [] { return make_oci_engine(); },
+      make_local_launcher,
+      [] { return make_http_client(); },
+      make_machine_notices,
+      open_signal_fd,
+      clock,
+      terminal,
+      self.ok() ? *self : argv[0],
+      BATON_VERSION,
+      python_helper(),
+  };
+  return run_cli(parts, std::vector<std::string>(argv + 1, argv + argc));
+}
+
+}  // namespace
+}  // namespace baton
 
 int main(int argc, char** argv) {
-  // First of all: inside a container nothing else of baton is needed, and starts are frequent.
+  // These two run inside of containers, where nothing may be looked for and start-up must cost
+  // nothing.
   if (argc > 1 && std::strcmp(argv[1], "pid1") == 0) return baton::run_pid1(argc - 2, argv + 2);
   if (argc > 1 && std::strcmp(argv[1], "selftest-net") == 0)
     return baton::run_selftest_net(argc - 1, argv + 1);
-  return 0;
+  return baton::run_baton(argc, argv);
 }

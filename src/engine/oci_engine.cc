@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <climits>
 #include <cerrno>
 #include <cstdlib>
 
@@ -189,10 +188,8 @@ Status OciEngine::check() {
   spec.id = "check-" + random_base32(8);
   spec.work_dir = dir.path();
   spec.root.host = true;
-  char self[PATH_MAX];
-  ssize_t length = readlink("/proc/self/exe", self, sizeof self);
-  if (length < 0) return errno_error(errno, "read /proc/self/exe");
-  spec.init_path.assign(self, static_cast<size_t>(length));
+  // The runtime mounts it, and would take /proc/self/exe for itself.
+  BATON_ASSIGN(spec.init_path, self_path());
   spec.argv = {"/baton/bin/baton", "pid1", "--nothing"};
   spec.cwd = "/";
   spec.stdout_fd = spec.stderr_fd = null.get();
@@ -221,7 +218,8 @@ Json OciEngine::describe() {
     auto output = run_command(version, 10'000);
     if (output.ok()) json["version"] = printable(split(output->out, '\n').front());
   }
-  for (auto& [key, value] : describe_machine().items()) json[key] = value;
+  Json machine = describe_machine();
+  for (auto& [key, value] : machine.items()) json[key] = value;
   CdiRegistry registry = CdiRegistry::load(options_.cdi_directories);
   json["cdi_devices"] = registry.names();
   if (!registry.problems().empty()) json["cdi_problems"] = registry.problems();

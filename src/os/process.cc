@@ -252,6 +252,14 @@ Result<ExitStatus> run_lines(SpawnOptions options,
   return child.wait().value_or(ExitStatus{255, 0});
 }
 
+Result<std::string> self_path() {
+  std::string path(4096, '\0');  // PATH_MAX, the most that the kernel gives
+  ssize_t n = readlink("/proc/self/exe", path.data(), path.size());
+  if (n < 0) return errno_error(errno, "cannot find this program's own file (/proc/self/exe)");
+  path.resize(static_cast<size_t>(n));
+  return path;
+}
+
 std::string boot_id() {
   auto text = read_file("/proc/sys/kernel/random/boot_id", 256);
   return text.ok() ? std::string(trim(*text)) : "";

@@ -73,6 +73,9 @@ Result<ExitStatus> run_lines(SpawnOptions options,
 // Full path of a program in PATH (and /usr/sbin, /sbin), or none.
 std::optional<std::string> find_program(const std::string& name);
 
+// Absolute path of the running program's file.
+Result<std::string> self_path();
+
 // This machine's boot, from /proc/sys/kernel/random/boot_id; "" where there is none.
 std::string boot_id();
 // Start time of a process in clock ticks since boot (field 22 of /proc/PID/stat), to tell a pid

@@ -1,0 +1,52 @@
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/help.h"
+#include "cli/parser.h"
+#include "cli/parts.h"
+
+namespace baton {
+
+Option store_option() {
+  return {"--store", "", "DIR", "the store, instead of $BATON_STORE or $BATON_HOME/store",
+          Names::directory};
+}
+Option json_option() { return {"--json", "", "", "print JSON"}; }
+Option quiet_option() { return {"--quiet", "-q", "", "say nothing but errors"}; }
+Option verbose_option() {
+  return {"--verbose", "-v", "", "say what happens, also where stderr is not a terminal"};
+}
+
+std::vector<Command> all_commands() {
+  return {run_command(),        submit_command(),   ps_command(),       show_command(),
+          logs_command(),       metrics_command(),  results_command(),  stop_command(),
+          preempt_command(),    resume_command(),   rm_command(),       image_build_command(),
+          image_ls_command(),   image_rm_command(), store_gc_command(), doctor_command(),
+          completion_command(), version_command(),  commit_command(),   agent_command()};
+}
+
+int run_cli(Parts& parts, const std::vector<std::string>& words) {
+  Terminal& terminal = parts.terminal;
+  std::vector<Command> commands = all_commands();
+  auto line = parse_command_line(commands, words);
+  if (!line) {
+    terminal.fail(line.error());
+    return kExitUsage;
+  }
+  if (line->version) {
+    terminal.print("baton " + parts.version + "\n");
+    return 0;
+  }
+  if (line->help) {
+    terminal.print(line->command         ? command_help(*line->command)
+                   : line->group.empty() ? general_help(commands)
+                                         : group_help(commands, line->group));
+    return words.empty() ? kExitUsage : 0;
+  }
+  Context context{parts, terminal, line->arguments};
+  auto status = line->command->run(context);
+  if (status) return *status;
+  terminal.fail(status.error());
+  return kExitError;
+}
+
+}  // namespace baton

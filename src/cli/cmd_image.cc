@@ -1,0 +1,123 @@
+#include <unistd.h>
+
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/session.h"
+#include "cli/submit_job.h"
+#include "cli/table.h"
+#include "control/plan.h"
+
+namespace baton {
+namespace {
+
+Result<std::unique_ptr<Images>> open_images(Context& context) {
+  BATON_ASSIGN(Settings settings, load_settings(context.parts.environment, ""));
+  return context.parts.make_images(settings.home);
+}
+
+std::string what(const Json& record) {
+  std::string text = get_string(record, "form") + " " + get_string(record, "suite");
+  return std::string(trim(text));
+}
+
+Result<int> build(Context& context) {
+  set_talk(context);
+  PlanRequest request;
+  request.spec = context.arguments.text("SPEC", ".");
+  auto job = read_spec(request);
+  if (!job) {
+    context.terminal.fail(job.error());
+    return kExitUsage;
+  }
+  BATON_ASSIGN(auto images, open_images(context));
+  TerminalProgress progress(context.terminal);
+  auto image = images->ensure(job->spec.image, progress);
+  progress.finish("");
+  if (!image) return image.error();
+  context.terminal.print(context.arguments.has("--json")
+                             ? pretty_json(Json{{"id", image->id}, {"record", image->record}})
+                             : image->id + "\n");
+  return 0;
+}
+
+Result<int> list(Context& context) {
+  BATON_ASSIGN(auto images, open_images(context));
+  BATON_ASSIGN(auto infos, images->list());
+  if (context.arguments.has("--json")) {
+    Json json = Json::array();
+    for (const auto& info : infos)
+      json.push_back(Json{{"id", info.id},
+                          {"size", info.size},
+                          {"created_at", iso_time_ms(info.created_ms)},
+                          {"used_at", iso_time_ms(info.used_ms)},
+                          {"record", info.record}});
+    context.terminal.print(pretty_json(json));
+    return 0;
+  }
+  if (context.arguments.has("--ids")) {
+    for (const auto& info : infos) context.terminal.print(info.id.substr(0, 12) + "\n");
+    return 0;
+  }
+  if (infos.empty()) {
+    context.terminal.say(
+        "there are no images on this machine; `baton image build` makes a spec's image");
+    return 0;
+  }
+  Table table({"IMAGE", "WHAT", "SIZE", "CREATED", "USED"});
+  int64_t now = context.parts.clock.wall_ms();
+  for (const auto& info : infos)
+    table.add({info.id.substr(0, 12), what(info.record), human_size(info.size),
+               age(info.created_ms, now), age(info.used_ms, now)});
+  context.terminal.print(table.text(context.terminal));
+  return 0;
+}
+
+Result<int> remove(Context& context) {
+  set_talk(context);
+  BATON_ASSIGN(auto images, open_images(context));
+  for (const auto& id : context.arguments.all("IMAGE")) {
+    BATON_TRY(images->remove(id));
+    context.terminal.say("removed image " + printable(id));
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command image_build_command() {
+  Command command;
+  command.name = "image build";
+  command.summary = "make a spec's image now, so that runs start at once";
+  command.examples =
+      "  baton image build\n"
+      "  baton image build cnn.yaml --json\n";
+  command.positionals = spec_positionals();
+  command.options = {json_option(), quiet_option(), verbose_option()};
+  command.run = build;
+  return command;
+}
+
+Command image_ls_command() {
+  Command command;
+  command.name = "image ls";
+  command.summary = "list the images on this machine";
+  command.examples =
+      "  baton image ls\n"
+      "  baton image rm $(baton image ls --ids)\n";
+  command.options = {{"--ids", "-i", "", "print ids only, one a line"}, json_option()};
+  command.run = list;
+  return command;
+}
+
+Command image_rm_command() {
+  Command command;
+  command.name = "image rm";
+  command.summary = "remove images; jobs make theirs again when they need it";
+  command.examples = "  baton image rm 3f9a0c12\n";
+  command.positionals = {{"IMAGE", "an id, or the beginning of one", Names::image, true, true}};
+  command.options = {quiet_option()};
+  command.run = remove;
+  return command;
+}
+
+}  // namespace baton

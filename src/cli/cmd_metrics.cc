@@ -1,0 +1,127 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/session.h"
+#include "cli/table.h"
+#include "control/inspect.h"
+
+namespace baton {
+namespace {
+
+constexpr size_t kShownRows = 20;
+
+std::string cell(const Json& row, const std::string& name) {
+  auto found = row.find(name);
+  if (found == row.end() || found->is_null()) return "";
+  if (found->is_string()) return found->get<std::string>();
+  if (found->is_number_float()) return fmt::format("{:.6g}", found->get<double>());
+  return dump_json(*found);
+}
+
+// Quoted as RFC 4180 says, where needed.
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (char c : text) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + "\"";
+}
+
+std::string csv(const Metrics& metrics) {
+  std::string text;
+  auto line = [&](auto&& field) {
+    for (size_t i = 0; i < metrics.names.size(); ++i)
+      text += (i > 0 ? "," : "") + csv_field(field(metrics.names[i]));
+    text += "\n";
+  };
+  line([](const std::string& name) { return name; });
+  for (const auto& row : metrics.rows)
+    line([&](const std::string& name) {
+      auto found = row.find(name);
+      if (found == row.end() || found->is_null()) return std::string();
+      return found->is_string() ? found->get<std::string>() : dump_json(*found);
+    });
+  return text;
+}
+
+std::string table(const Terminal& terminal, const Metrics& metrics) {
+  Table table(metrics.names);
+  size_t count = metrics.rows.size(), first = count > kShownRows ? count - kShownRows : 0;
+  for (size_t i = first; i < count; ++i) {
+    std::vector<std::string> cells;
+    for (const auto& name : metrics.names) cells.push_back(cell(metrics.rows[i], name));
+    table.add(std::move(cells));
+  }
+  std::string text = table.text(terminal);
+  if (first > 0) text += fmt::format("({} earlier rows; --csv or --json prints all)\n", first);
+  return text;
+}
+
+// Keeps `step` and the names that were asked for.
+Status choose(Metrics& metrics, const std::vector<std::string>& wanted) {
+  if (wanted.empty()) return {};
+  for (const auto& name : wanted) {
+    if (std::find(metrics.names.begin(), metrics.names.end(), name) != metrics.names.end())
+      continue;
+    auto near = did_you_mean(name, metrics.names);
+    return Error{Code::not_found, "no metric " + printable(name) + " was reported",
+                 near ? "did you mean " + printable(*near) + "?" : ""};
+  }
+  std::vector<std::string> names;
+  for (const auto& name : metrics.names)
+    if (name == "step" || std::find(wanted.begin(), wanted.end(), name) != wanted.end())
+      names.push_back(name);
+  metrics.names = names;
+  return {};
+}
+
+Result<int> run(Context& context) {
+  BATON_ASSIGN(Session session, open_session(context));
+  BATON_ASSIGN(History history, open_job(session, context.arguments.text("JOB")));
+  BATON_ASSIGN(std::string lines, read_metrics(*session.ledger, history));
+  Metrics metrics = parse_metrics(lines);
+  BATON_TRY(choose(metrics, context.arguments.all("--name")));
+  if (metrics.bad_lines > 0)
+    context.terminal.say(
+        fmt::format("left out {} lines that are not JSON objects", metrics.bad_lines));
+  if (context.arguments.has("--json")) {
+    std::string text;
+    for (const auto& row : metrics.rows) text += dump_json(row) + "\n";
+    context.terminal.print(text);
+  } else if (context.arguments.has("--csv")) {
+    context.terminal.print(csv(metrics));
+  } else if (metrics.rows.empty()) {
+    context.terminal.say("job " + history.job().id + " has not reported any metrics");
+  } else {
+    context.terminal.print(table(context.terminal, metrics));
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command metrics_command() {
+  Command command;
+  command.name = "metrics";
+  command.summary = "what the program reported, as table, plot, CSV or JSON";
+  command.details = "Each row stands there once, however often the job was preempted.";
+  command.examples =
+      "  baton metrics latest\n"
+      "  baton metrics latest --name loss --plot\n"
+      "  baton metrics latest --csv > metrics.csv\n";
+  command.positionals = {{"JOB", "the job", Names::job}};
+  command.options = {{"--name", "-n", "NAME", "only this metric", Names::text, true},
+                     {"--plot", "-p", "", "draw it over the steps"},
+                     {"--csv", "", "", "print every row as CSV"},
+                     {"--json", "", "", "print JSON lines, as the program wrote them"},
+                     store_option()};
+  command.run = run;
+  return command;
+}
+
+}  // namespace baton

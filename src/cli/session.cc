@@ -1,0 +1,46 @@
+#include "cli/session.h"
+
+#include "os/files.h"
+
+namespace baton {
+namespace {
+
+Result<Session> open_store(Context& context, const Settings& settings, bool create) {
+  Session session;
+  session.settings = settings;
+  BATON_ASSIGN(session.store, context.parts.open_store(settings.store));
+  BATON_TRY(check_store_format(*session.store, create));
+  session.ledger = std::make_unique<Ledger>(*session.store, context.parts.clock);
+  return session;
+}
+
+}  // namespace
+
+Result<Session> open_session(Context& context) {
+  BATON_ASSIGN(Settings settings,
+               load_settings(context.parts.environment, context.arguments.text("--store")));
+  Error none{Code::not_found, "there is no job yet: nothing is stored at " + settings.store,
+             "`baton run` runs one; --store or BATON_STORE names another store"};
+  if (!exists(settings.store)) return none;
+  auto session = open_store(context, settings, false);
+  if (session.is(Code::not_found)) return none;
+  return session;
+}
+
+Result<Session> make_session(Context& context) {
+  BATON_ASSIGN(Settings settings,
+               load_settings(context.parts.environment, context.arguments.text("--store")));
+  return open_store(context, settings, true);
+}
+
+Result<History> open_job(Session& session, const std::string& word) {
+  BATON_ASSIGN(std::string id, session.ledger->resolve(word));
+  return session.ledger->open(id);
+}
+
+void set_talk(Context& context) {
+  if (context.arguments.has("--quiet")) context.terminal.set_talk(Talk::quiet);
+  if (context.arguments.has("--verbose")) context.terminal.set_talk(Talk::verbose);
+}
+
+}  // namespace baton

@@ -1,0 +1,31 @@
+// Session: the settings, the store and the ledger that a command works on.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cli/parts.h"
+#include "control/settings.h"
+#include "ledger/ledger.h"
+
+namespace baton {
+
+struct Session {
+  Settings settings;
+  std::unique_ptr<ObjectStore> store;
+  std::unique_ptr<Ledger> ledger;
+};
+
+// Opens the store for a command that reads or changes what is there. Code::not_found when there is
+// none yet, and then none is made.
+Result<Session> open_session(Context& context);
+// Opens the store, making it when absent: for `run` and `submit`.
+Result<Session> make_session(Context& context);
+
+// The job that the argument JOB names.
+Result<History> open_job(Session& session, const std::string& word);
+
+// Sets how much the terminal says by --quiet and --verbose.
+void set_talk(Context& context);
+
+}  // namespace baton

@@ -1,0 +1,50 @@
+#include "cli/submit_job.h"
+
+#include "cli/commands.h"
+#include "control/submit.h"
+
+namespace baton {
+namespace {
+
+Result<Job> read_request(const Context& context) {
+  PlanRequest request;
+  request.spec = context.arguments.text("SPEC", ".");
+  request.name = context.arguments.text("--name");
+  for (const auto& text : context.arguments.all("--set")) {
+    BATON_ASSIGN(Override change, parse_override(text));
+    request.overrides.push_back(change);
+  }
+  return read_spec(request);
+}
+
+}  // namespace
+
+std::vector<Positional> spec_positionals() {
+  return {{"SPEC", "the spec, or a directory with a baton.yaml (default: this one)", Names::file,
+           false}};
+}
+
+std::vector<Option> spec_options() {
+  return {{"--set", "-s", "KEY=VALUE", "override a key of the spec, as in params.lr=0.1",
+           Names::text, true},
+          {"--name", "", "NAME", "name the job, instead of the spec's name"}};
+}
+
+Result<Submitted> submit_job(Context& context, int& exit) {
+  exit = kExitUsage;
+  BATON_ASSIGN(Job job, read_request(context));
+  exit = kExitError;
+  Parts& parts = context.parts;
+  BATON_TRY(check_inputs(job, parts.environment));
+  Submitted submitted;
+  BATON_ASSIGN(submitted.session, make_session(context));
+  BATON_ASSIGN(job, freeze(job, parts.environment, parts.version, parts.clock));
+  auto images = parts.make_images(submitted.session.settings.home);
+  TerminalProgress progress(context.terminal);
+  SubmitParts submit_parts{*submitted.session.ledger, *images, progress,
+                           submitted.session.settings};
+  BATON_ASSIGN(submitted.job, submit(submit_parts, job));
+  return submitted;
+}
+
+}  // namespace baton

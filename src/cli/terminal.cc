@@ -1,0 +1,203 @@
+#include "cli/terminal.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+
+#include "base/text.h"
+
+namespace baton {
+namespace {
+
+const char* escape(Colour colour) {
+  switch (colour) {
+    case Colour::plain:
+      return "";
+    case Colour::bold:
+      return "\x1b[1m";
+    case Colour::dim:
+      return "\x1b[2m";
+    case Colour::red:
+      return "\x1b[31m";
+    case Colour::green:
+      return "\x1b[32m";
+    case Colour::yellow:
+      return "\x1b[33m";
+  }
+  return "";
+}
+
+bool says_utf8(std::string locale) {
+  std::transform(locale.begin(), locale.end(), locale.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return locale.find("utf-8") != std::string::npos || locale.find("utf8") != std::string::npos;
+}
+
+// Cuts text after `columns` characters, never inside one.
+std::string cut(const std::string& text, size_t columns) {
+  size_t seen = 0;
+  for (size_t i = 0; i < text.size(); ++i)
+    if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80 && ++seen > columns)
+      return text.substr(0, i);
+  return text;
+}
+
+}  // namespace
+
+TerminalOptions detect_terminal(
+    const std::function<std::optional<std::string>(const std::string&)>& environment) {
+  TerminalOptions options;
+  bool dumb = environment("TERM").value_or("dumb") == "dumb";
+  options.out_is_terminal = isatty(1) == 1;
+  options.err_is_terminal = isatty(2) == 1;
+  options.colours = !dumb && environment("NO_COLOR").value_or("").empty();
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    auto value = environment(name);
+    if (!value || value->empty()) continue;
+    options.unicode = says_utf8(*value);
+    break;
+  }
+  winsize size{};
+  if (options.err_is_terminal && ioctl(2, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+    options.width = size.ws_col;
+  return options;
+}
+
+bool Terminal::write_fd(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return false;
+    bytes.remove_prefix(static_cast<size_t>(n));
+  }
+  return true;
+}
+
+void Terminal::erase_bar() {
+  if (bar_shown_) write_fd(options_.err_fd, "\r\x1b[K");
+  bar_shown_ = false;
+}
+
+bool Terminal::pass(bool is_stderr, std::string_view bytes) {
+  std::lock_guard lock(mutex_);
+  if (closed_[is_stderr] || bytes.empty()) return !closed_[is_stderr];
+  erase_bar();
+  if (is_stderr ? options_.err_is_terminal : options_.out_is_terminal)
+    middle_of_line_ = bytes.back() != '\n';
+  closed_[is_stderr] = !write_fd(is_stderr ? options_.err_fd : options_.out_fd, bytes);
+  return !closed_[is_stderr];
+}
+
+void Terminal::print(std::string_view text) { pass(false, text); }
+
+bool Terminal::talks() const {
+  return talk_ == Talk::verbose || (talk_ == Talk::normal && options_.err_is_terminal);
+}
+
+void Terminal::say(const std::string& line) {
+  if (talks()) insist(line);
+}
+
+void Terminal::insist(const std::string& line) {
+  std::string text = paint(Colour::dim, "baton:", true) + " " + line + "\n";
+  std::lock_guard lock(mutex_);
+  erase_bar();
+  if (middle_of_line_ && options_.err_is_terminal) text.insert(0, "\n");
+  middle_of_line_ = false;
+  write_fd(options_.err_fd, text);
+}
+
+void Terminal::fail(const Error& error) {
+  bool first = true;
+  std::string text;
+  for (const auto& line : split(error.text(), '\n')) {
+    text += (first ? "" : "\n  ") + printable(std::string(trim(line)));
+    first = false;
+  }
+  insist(paint(Colour::red, text, true));
+}
+
+std::string Terminal::paint(Colour colour, const std::string& text, bool on_stderr) const {
+  bool terminal = on_stderr ? options_.err_is_terminal : options_.out_is_terminal;
+  if (!options_.colours || !terminal || colour == Colour::plain || text.empty()) return text;
+  return escape(colour) + text + "\x1b[0m";
+}
+
+void Terminal::bar(const std::string& line) {
+  if (!options_.err_is_terminal || talk_ == Talk::quiet) return;
+  std::lock_guard lock(mutex_);
+  if (line.empty() || middle_of_line_) {
+    erase_bar();
+    return;
+  }
+  bar_shown_ = true;
+  write_fd(options_.err_fd, "\r" + cut(line, static_cast<size_t>(options_.width - 1)) + "\x1b[K");
+}
+
+void TerminalProgress::update(const std::string& what, uint64_t done, uint64_t total,
+                              const std::string& unit) {
+  std::lock_guard lock(mutex_);
+  if (began_ms_ < 0 || what != what_) began_ms_ = terminal_.clock().mono_ms();
+  if (what != what_) detail_.clear();
+  what_ = what;
+  unit_ = unit;
+  done_ = done;
+  total_ = total;
+  draw();
+}
+
+void TerminalProgress::detail(const std::string& line) {
+  std::lock_guard lock(mutex_);
+  if (began_ms_ < 0) began_ms_ = terminal_.clock().mono_ms();
+  detail_ = printable(trim(line));
+  draw();
+}
+
+void TerminalProgress::draw() {
+  constexpr int64_t kPatience = 500, kPeriod = 100;
+  int64_t now = terminal_.clock().mono_ms();
+  if (now - began_ms_ < kPatience || now - drawn_ms_ < kPeriod) return;
+  drawn_ms_ = now;
+  std::string line = "baton: " + what_;
+  auto amount = [&](uint64_t n) {
+    return unit_ == "bytes" ? human_size(n)
+                            : fmt::format("{}{}{}", n, unit_.empty() ? "" : " ", unit_);
+  };
+  if (total_ > 0) {
+    constexpr uint64_t kCells = 20;
+    uint64_t done = std::min(done_, total_);
+    auto cells =
+        static_cast<size_t>(static_cast<double>(done) / static_cast<double>(total_) * kCells);
+    line += " [" + std::string(cells, '=') + std::string(kCells - cells, ' ') + "] " +
+            amount(done_) + " of " + amount(total_);
+  } else if (done_ > 0) {
+    line += " " + amount(done_);
+  } else {
+    line += " " + human_duration_ms(now - began_ms_);
+  }
+  if (!detail_.empty()) line += "  " + detail_;
+  terminal_.bar(line);
+}
+
+void TerminalProgress::finish(const std::string& summary) {
+  std::lock_guard lock(mutex_);
+  terminal_.bar("");
+  bool worth_it = began_ms_ >= 0 && !summary.empty();
+  began_ms_ = -1;
+  what_.clear();
+  detail_.clear();
+  if (worth_it) terminal_.say(printable(summary));
+}
+
+void TerminalLog::write(Level level, const std::string& message) {
+  std::string line = printable(message);
+  if (level == Level::error) return terminal_.insist(terminal_.paint(Colour::red, line, true));
+  if (level == Level::warn) return terminal_.insist(terminal_.paint(Colour::yellow, line, true));
+  if (verbose_) terminal_.insist(terminal_.paint(Colour::dim, line, true));
+}
+
+}  // namespace baton

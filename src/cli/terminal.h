@@ -1,0 +1,112 @@
+// Terminal: everything that baton prints. The program's output passes through untouched; baton's
+// own lines go to stderr and begin with "baton: ".
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "os/clock.h"
+
+namespace baton {
+
+enum class Colour { plain, bold, dim, red, green, yellow };
+
+// How much baton says about what it does. Errors are always said.
+enum class Talk {
+  quiet,    // nothing else
+  normal,   // its lines and progress bars, but only where stderr is a terminal
+  verbose,  // its lines also where stderr is a file or a pipe
+};
+
+struct TerminalOptions {
+  int out_fd = 1;
+  int err_fd = 2;
+  bool out_is_terminal = false;
+  bool err_is_terminal = false;
+  bool colours = false;  // allowed where the stream is a terminal
+  bool unicode = false;  // the terminal shows more than ASCII
+  int width = 80;        // columns of stderr's terminal
+};
+
+// What the descriptors are, and $NO_COLOR, $TERM, $LC_ALL, $LC_CTYPE and $LANG.
+TerminalOptions detect_terminal(
+    const std::function<std::optional<std::string>(const std::string&)>& environment);
+
+// Thread-safe. Writes directly, without buffers, so that both streams stay in order on a terminal.
+class Terminal {
+ public:
+  Terminal(const TerminalOptions& options, Clock& clock) : options_(options), clock_(clock) {}
+
+  // A command's answer, to stdout.
+  void print(std::string_view text);
+  // The program's output, to stdout or stderr, byte for byte. False once the stream cannot be
+  // written.
+  bool pass(bool is_stderr, std::string_view bytes);
+  // One line of baton's own, to stderr, as far as talk() allows.
+  void say(const std::string& line);
+  // The same whatever talk() says: errors, and what the user must know.
+  void insist(const std::string& line);
+  // An error: its message, and its hint on a line of its own.
+  void fail(const Error& error);
+
+  // `text` in a colour where stdout (or stderr) shows one.
+  std::string paint(Colour colour, const std::string& text, bool on_stderr = false) const;
+  // Draws, replaces or (with "") removes the one line at the bottom of stderr's terminal.
+  void bar(const std::string& line);
+
+  const TerminalOptions& options() const { return options_; }
+  Clock& clock() { return clock_; }
+  void set_talk(Talk talk) { talk_ = talk; }
+  // True where say() prints.
+  bool talks() const;
+
+ private:
+  void erase_bar();
+  bool write_fd(int fd, std::string_view bytes);
+
+  const TerminalOptions options_;
+  Clock& clock_;
+  Talk talk_ = Talk::normal;
+  std::mutex mutex_;
+  bool bar_shown_ = false;
+  bool middle_of_line_ = false;  // of the program's output on the terminal
+  bool closed_[2] = {false, false};
+};
+
+// Progress as a bar on stderr's terminal; nothing is drawn elsewhere. The bar appears when
+// something takes longer than half a second. Thread-safe.
+class TerminalProgress : public Progress {
+ public:
+  explicit TerminalProgress(Terminal& terminal) : terminal_(terminal) {}
+  void update(const std::string& what, uint64_t done, uint64_t total,
+              const std::string& unit) override;
+  void detail(const std::string& line) override;
+  void finish(const std::string& summary) override;
+
+ private:
+  void draw();
+
+  Terminal& terminal_;
+  std::mutex mutex_;
+  std::string what_, unit_, detail_;
+  uint64_t done_ = 0, total_ = 0;
+  int64_t began_ms_ = -1, drawn_ms_ = 0;
+};
+
+// Diagnostics on stderr: warnings and errors always, the rest when verbose.
+class TerminalLog : public Log {
+ public:
+  TerminalLog(Terminal& terminal, bool verbose) : terminal_(terminal), verbose_(verbose) {}
+  void write(Level level, const std::string& message) override;
+
+ private:
+  Terminal& terminal_;
+  bool verbose_;
+};
+
+}  // namespace baton

@@ -1,0 +1,146 @@
+#include "control/inspect.h"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+
+#include "base/text.h"
+
+namespace baton {
+namespace {
+
+// `baton metrics` reads at most so much: far beyond what anybody reports, far below what hurts.
+constexpr uint64_t kMaxMetrics = 256ull << 20;
+
+void add_end(Json& json, const Event& ended) {
+  json["outcome"] = outcome_name(ended.outcome);
+  json["reason"] = ended.reason;
+  json["exit_code"] = ended.exit_code;
+  json["exit_signal"] = ended.exit_signal;
+  json["ran_ms"] = ended.ran_ms;
+  json["peak_memory"] = ended.peak_memory;
+  json["ended_at"] = iso_time_ms(ended.at_ms);
+}
+
+}  // namespace
+
+bool is_abandoned(const Summary& summary) {
+  return summary.state == State::running && !summary.attempts.empty() &&
+         owner_is_gone(summary.attempts.back().claimed);
+}
+
+Json describe_commit(const Event& committed) {
+  return Json{{"commit", committed.commit},
+              {"attempt", committed.attempt},
+              {"at", iso_time_ms(committed.at_ms)},
+              {"bytes", committed.commit_bytes},
+              {"new_bytes", committed.commit_new_bytes},
+              {"took_ms", committed.commit_ms}};
+}
+
+Json describe_attempt(const AttemptSummary& attempt, bool current) {
+  Json json{{"attempt", attempt.attempt},
+            {"host", attempt.claimed.host},
+            {"pid", attempt.claimed.pid},
+            {"claimed_at", iso_time_ms(attempt.claimed.at_ms)},
+            {"commits", attempt.commits}};
+  if (attempt.started) json["started_at"] = iso_time_ms(attempt.started->at_ms);
+  if (attempt.noticed)
+    json["notice"] = Json{{"source", attempt.noticed->source},
+                          {"reason", attempt.noticed->reason},
+                          {"deadline_in_ms", attempt.noticed->deadline_in_ms},
+                          {"at", iso_time_ms(attempt.noticed->at_ms)}};
+  // An attempt that was taken over has no end of its own.
+  json["outcome"] = current ? Json(nullptr) : Json(outcome_name(Outcome::lost));
+  if (attempt.ended) add_end(json, *attempt.ended);
+  return json;
+}
+
+Json describe_job(const History& history) {
+  const Job& job = history.job();
+  const Summary& summary = history.summary();
+  Json json{{"id", job.id},
+            {"name", summary.name},
+            {"state", state_name(summary.state)},
+            {"abandoned", is_abandoned(summary)},
+            {"stop_requested", summary.stop_requested},
+            {"preempt_requested", summary.preempt_requested},
+            {"created_at", iso_time_ms(summary.created_ms)},
+            {"changed_at", iso_time_ms(summary.changed_ms)},
+            {"ran_ms", summary.ran_ms},
+            {"preemptions", summary.preemptions},
+            {"failures", summary.failures}};
+  json["outcome"] = summary.outcome ? Json(outcome_name(*summary.outcome)) : Json(nullptr);
+  json["reason"] = summary.reason;
+  json["exit_code"] = summary.exit_code;
+  json["exit_signal"] = summary.exit_signal;
+  json["attempts"] = Json::array();
+  for (const auto& attempt : summary.attempts) {
+    bool current = summary.state == State::running && attempt.attempt == summary.attempt;
+    json["attempts"].push_back(describe_attempt(attempt, current));
+  }
+  json["commits"] = Json::array();
+  for (const auto& commit : summary.commits) json["commits"].push_back(describe_commit(commit));
+  json["spec"] = spec_to_json(job.spec);
+  json["spec_file"] = job.spec_file;
+  json["argv"] = job.argv;
+  json["image"] = job.image;
+  json["code_tree"] = job.code_tree;
+  json["submitter"] = job.submitter;
+  json["provenance"] = job.provenance;
+  return json;
+}
+
+Result<std::vector<Listed>> list_jobs(Ledger& ledger, size_t newest) {
+  BATON_ASSIGN(auto lines, ledger.list(std::numeric_limits<size_t>::max()));
+  std::vector<Listed> jobs;
+  size_t seen = 0;
+  for (auto& line : lines) {
+    bool is_new = newest == 0 || seen++ < newest;
+    if (!is_new && is_final(line.state)) continue;
+    Listed listed{std::move(line), false};
+    if (listed.line.state == State::running && listed.line.problem.empty()) {
+      auto history = ledger.open(listed.line.id);
+      listed.abandoned = history && is_abandoned(history->summary());
+    }
+    jobs.push_back(std::move(listed));
+  }
+  return jobs;
+}
+
+Result<std::string> read_metrics(Ledger& ledger, const History& history) {
+  std::string lines;
+  for (const auto& attempt : history.summary().attempts) {
+    uint64_t from = attempt.claimed.metrics_from;
+    if (lines.size() > from) lines.resize(from);
+    // Chunks are for watching and may lack what a commit holds: then a line is cut in the middle.
+    if (lines.size() < from && !lines.empty() && lines.back() != '\n') lines += '\n';
+    for (uint64_t offset = from; lines.size() < kMaxMetrics;) {
+      BATON_ASSIGN(std::string bytes, ledger.read_stream(history.job().id, "metrics",
+                                                         attempt.attempt, offset, 8 << 20));
+      if (bytes.empty()) break;
+      offset += bytes.size();
+      lines += bytes;
+    }
+  }
+  return lines;
+}
+
+Metrics parse_metrics(const std::string& lines) {
+  Metrics metrics;
+  std::set<std::string> known;
+  for (const auto& line : split(lines, '\n')) {
+    if (trim(line).empty()) continue;
+    auto row = parse_json(line, "a line of metrics");
+    if (!row || !row->is_object()) {
+      ++metrics.bad_lines;
+      continue;
+    }
+    for (const auto& item : row->items())
+      if (known.insert(item.key()).second) metrics.names.push_back(item.key());
+    metrics.rows.push_back(std::move(*row));
+  }
+  return metrics;
+}
+
+}  // namespace baton

@@ -1,0 +1,43 @@
+// Inspect: what the records of a job say, put together for people and for programs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "ledger/ledger.h"
+
+namespace baton {
+
+// Everything about a job, as `baton show --json` prints it (docs/commands.md lists the members).
+Json describe_job(const History& history);
+
+// One attempt (`current`: the job runs, in this one) and one commit.
+Json describe_attempt(const AttemptSummary& attempt, bool current);
+Json describe_commit(const Event& committed);
+
+// True when the job counts as running although its agent, a process of this machine, is gone.
+bool is_abandoned(const Summary& summary);
+
+// One line of a listing; `abandoned` as is_abandoned() says.
+struct Listed {
+  JobLine line;
+  bool abandoned = false;
+};
+// The jobs that are not final and the `newest` newest ones (0: all), newest first.
+Result<std::vector<Listed>> list_jobs(Ledger& ledger, size_t newest);
+
+// The metrics of a job where it stands now: JSON lines, assembled over its attempts so that nothing
+// is there twice (docs/store-format.md, section 5).
+Result<std::string> read_metrics(Ledger& ledger, const History& history);
+
+// Reported rows, in order. Lines that are no JSON object are left out and counted.
+struct Metrics {
+  std::vector<Json> rows;
+  std::vector<std::string> names;  // of everything reported, in order of first appearance
+  size_t bad_lines = 0;
+};
+Metrics parse_metrics(const std::string& lines);
+
+}  // namespace baton

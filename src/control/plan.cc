@@ -1,0 +1,149 @@
+#include "control/plan.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/ids.h"
+#include "base/text.h"
+#include "control/provenance.h"
+#include "os/files.h"
+
+namespace baton {
+namespace {
+
+constexpr uint64_t kMaxSpec = 1 << 20;
+
+Result<std::string> find_spec(const std::string& path) {
+  if (!exists(path))
+    return Error{Code::not_found, "there is no spec " + printable(path), "`baton init` writes one"};
+  if (!is_directory(path)) return path;
+  std::string file = path == "." ? "baton.yaml" : join_path(path, "baton.yaml");
+  if (exists(file)) return file;
+  return Error{Code::not_found,
+               "there is no baton.yaml in " +
+                   (path == "." ? "this directory" : printable(absolute_path(path))),
+               "`baton init` writes one, or name a spec: baton run SPEC"};
+}
+
+std::string against(const std::string& directory, const std::string& path) {
+  return absolute_path(starts_with(path, "/") ? path : join_path(directory, path));
+}
+
+// "there is no /a/b", for the first part of `path` that is missing, and what stands beside it.
+std::string missing_part(const std::string& path) {
+  std::string missing = path;
+  while (missing != "/" && !exists(parent_path(missing))) missing = parent_path(missing);
+  std::string text = missing == path ? "" : "there is no " + printable(missing);
+  auto siblings = list_dir(parent_path(missing));
+  if (!siblings) return text;
+  if (auto near = did_you_mean(base_name(missing), *siblings))
+    text += (text.empty() ? "did you mean " : "; did you mean ") +
+            printable(join_path(parent_path(missing), *near)) + "?";
+  return text;
+}
+
+Status check_data(const DataMount& mount) {
+  std::string what = "data " + printable(mount.destination) + ": " + printable(mount.source);
+  if (!exists(mount.source)) {
+    std::string why = missing_part(mount.source);
+    return Error{Code::not_found, what + " does not exist",
+                 why.empty() ? "paths in a spec count from the spec's directory" : why};
+  }
+  if (access(mount.source.c_str(), R_OK) != 0) return errno_error(errno, "cannot read " + what);
+  return {};
+}
+
+Status check_code(const std::string& code) {
+  if (!exists(code))
+    return Error{Code::not_found, "code: " + printable(code) + " does not exist",
+                 missing_part(code)};
+  if (!is_directory(code))
+    return Error{Code::invalid, "code: " + printable(code) + " is not a directory",
+                 "name the directory that holds the program"};
+  return {};
+}
+
+Status check_results(const std::string& results) {
+  std::string place = results;
+  while (place != "/" && !exists(place)) place = parent_path(place);
+  std::string hint = "set `results:` to a directory that you may write to";
+  if (!is_directory(place))
+    return Error{Code::invalid, "results: " + printable(place) + " is not a directory", hint};
+  if (access(place.c_str(), W_OK | X_OK) == 0) return {};
+  Error error = errno_error(errno, "results: cannot write to " + printable(place));
+  error.hint = hint;
+  return error;
+}
+
+std::string this_host() {
+  utsname names{};
+  return uname(&names) == 0 ? names.nodename : "";
+}
+
+std::string submitter(const Environment& environment) {
+  auto user = environment("USER");
+  if (!user) user = environment("LOGNAME");
+  return user.value_or("uid " + std::to_string(geteuid())) + "@" + this_host();
+}
+
+Result<std::vector<std::string>> resolve_command(const Spec& spec) {
+  std::vector<std::string> argv;
+  if (spec.command_list.empty()) {
+    BATON_ASSIGN(std::string command, substitute(spec.command, spec.params, true));
+    return std::vector<std::string>{"/bin/sh", "-c", command};
+  }
+  for (const auto& word : spec.command_list) {
+    BATON_ASSIGN(std::string text, substitute(word, spec.params, false));
+    argv.push_back(text);
+  }
+  return argv;
+}
+
+}  // namespace
+
+Result<Job> read_spec(const PlanRequest& request) {
+  Job job;
+  BATON_ASSIGN(std::string file, find_spec(request.spec));
+  BATON_ASSIGN(std::string text, read_file(file, kMaxSpec));
+  std::vector<Override> overrides = request.overrides;
+  if (!request.name.empty()) overrides.push_back({"name", dump_json(Json(request.name))});
+  BATON_ASSIGN(job.spec, parse_spec(text, file, overrides));
+  job.spec_file = absolute_path(file);
+  std::string directory = parent_path(job.spec_file);
+  if (job.spec.code) job.spec.code = against(directory, *job.spec.code);
+  for (auto& mount : job.spec.data) mount.source = against(directory, mount.source);
+  job.spec.results = against(directory, job.spec.results);
+  BATON_ASSIGN(job.argv, resolve_command(job.spec));
+  return job;
+}
+
+Status check_inputs(const Job& job, const Environment& environment) {
+  for (const auto& mount : job.spec.data) BATON_TRY(check_data(mount));
+  if (job.spec.code) BATON_TRY(check_code(*job.spec.code));
+  BATON_TRY(check_results(job.spec.results));
+  for (const auto& name : job.spec.secrets)
+    if (!environment(name))
+      return Error{Code::invalid, "secret " + name + " is not set in this environment",
+                   "export " + name + "=… and try again; its value is stored nowhere"};
+  return {};
+}
+
+Result<Job> freeze(Job job, const Environment& environment, const std::string& version,
+                   Clock& clock) {
+  job.created_ms = clock.wall_ms();
+  job.id = new_job_id(job.created_ms);
+  job.nonce = new_nonce();
+  job.submitter = submitter(environment);
+  job.provenance = Json{{"baton", version}};
+  if (job.spec.code) {
+    Json git = git_state(*job.spec.code);
+    if (!git.is_null()) job.provenance["git"] = git;
+  }
+  return job;
+}
+
+}  // namespace baton

@@ -1,0 +1,47 @@
+#include "control/results.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "base/text.h"
+#include "os/files.h"
+
+namespace baton {
+
+Result<Manifest> last_commit(Ledger& ledger, const History& history) {
+  const auto& commits = history.summary().commits;
+  if (commits.empty())
+    return Error{Code::not_found, "job " + history.job().id + " has no commit yet, so no results",
+                 ""};
+  return read_manifest(ledger.store(), history.job().id, commits.back());
+}
+
+const Tree* results_tree(const Manifest& manifest) {
+  for (const auto& tree : manifest.trees)
+    if (tree.root == "results") return &tree;
+  return nullptr;
+}
+
+Status extract_results(Ledger& ledger, const History& history, const std::string& directory,
+                       const CaptureOptions& options) {
+  BATON_ASSIGN(Manifest manifest, last_commit(ledger, history));
+  auto taken = list_dir(directory);
+  if ((taken && !taken->empty()) || (!taken && exists(directory)))
+    return Error{Code::exists,
+                 printable(directory) + " is there already and nothing is overwritten",
+                 "name an absent or empty directory with --to"};
+  BATON_TRY(make_dirs(parent_path(directory)));
+  BATON_ASSIGN(TempDir place, TempDir::create(".baton-results-", parent_path(directory)));
+  std::string inside = join_path(place.path(), "results");
+  auto committer = make_committer(ledger.store(), history.job().id, history.summary().attempt + 1);
+  BATON_TRY(committer->restore(manifest, {{"results", inside}}, options));
+  BATON_TRY(make_dirs(inside));  // a commit without results gives an empty directory
+  // rename(2) replaces an empty directory and nothing else.
+  if (std::rename(inside.c_str(), directory.c_str()) != 0)
+    return errno_error(errno, "cannot put the results at " + directory);
+  return {};
+}
+
+}  // namespace baton

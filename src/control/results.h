@@ -1,0 +1,25 @@
+// Results: the files that a job's last commit holds.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "base/result.h"
+#include "ledger/commits.h"
+#include "ledger/ledger.h"
+
+namespace baton {
+
+// The manifest of the last commit. Code::not_found when there is none yet.
+Result<Manifest> last_commit(Ledger& ledger, const History& history);
+
+// The results in it; null when it holds none.
+const Tree* results_tree(const Manifest& manifest);
+
+// Writes the results of the last commit into `directory`, which must be absent or empty: whole or
+// not at all.
+Status extract_results(Ledger& ledger, const History& history, const std::string& directory,
+                       const CaptureOptions& options);
+
+}  // namespace baton

@@ -1,0 +1,27 @@
+// Settings: where baton keeps its things on this machine.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+
+namespace baton {
+
+// A variable of the environment by name, or none.
+using Environment = std::function<std::optional<std::string>(const std::string& name)>;
+
+struct Settings {
+  std::string home;   // $BATON_HOME, else ${XDG_DATA_HOME:-~/.local/share}/baton; absolute
+  std::string store;  // `store_option`, else $BATON_STORE, else HOME/store; absolute
+};
+
+// Reads nothing but the environment and makes nothing. Code::unsupported for a bucket's URL,
+// Code::invalid where there is no home directory to fall back on.
+Result<Settings> load_settings(const Environment& environment, const std::string& store_option);
+
+// Where the local launcher keeps what the agent of a job says.
+std::string agent_log_file(const std::string& home, const std::string& job);
+
+}  // namespace baton

@@ -1,0 +1,25 @@
+// Submit: a planned job becomes a job in the store.
+#pragma once
+
+#include <string>
+
+#include "base/log.h"
+#include "control/plan.h"
+#include "image/image.h"
+#include "ledger/ledger.h"
+
+namespace baton {
+
+struct SubmitParts {
+  Ledger& ledger;
+  Images& images;
+  Progress& progress;
+  Settings settings;
+};
+
+// Makes (or finds) the image, then writes the job in the order that docs/store-format.md section 4
+// demands. Nothing is written to the store when the image or the code cannot be had. Returns the
+// job as stored.
+Result<Job> submit(SubmitParts& parts, Job job);
+
+}  // namespace baton
