@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <filesystem>
 
 #include "base/ids.h"
+#include "os/clock.h"
 
 namespace baton {
 
@@ -19,13 +21,35 @@ Collected::Collected() {
   write_.reset(fds[1]);
 }
 
+bool Collected::read_some(int timeout_ms) {
+  pollfd entry{read_.get(), POLLIN, 0};
+  if (poll(&entry, 1, timeout_ms) <= 0) return false;
+  std::array<char, 4096> part{};
+  ssize_t n = read(read_.get(), part.data(), part.size());
+  if (n > 0) all_.append(part.data(), static_cast<size_t>(n));
+  return n > 0;
+}
+
 std::string Collected::text() {
   write_.reset();
-  std::string all;
-  std::array<char, 4096> part{};
-  for (ssize_t n = 0; (n = read(read_.get(), part.data(), part.size())) > 0;)
-    all.append(part.data(), static_cast<size_t>(n));
-  return all;
+  while (read_some(30'000)) {
+  }
+  return all_;
+}
+
+void Collected::wait_for(const std::string& word) {
+  while (all_.find(word) == std::string::npos)
+    if (!read_some(30'000)) {
+      ADD_FAILURE() << "\"" << word << "\" did not come, but: " << all_;
+      return;
+    }
+}
+
+bool eventually(const std::function<bool()>& condition) {
+  SystemClock clock;
+  for (int64_t end = clock.mono_ms() + 30'000; clock.mono_ms() < end; clock.sleep_ms(2))
+    if (condition()) return true;
+  return condition();
 }
 
 std::string busybox_root(const std::string& directory) {
