@@ -62,6 +62,12 @@ def test_links_lead_somewhere(page):
             assert anchor in list(anchors(file)), f"{page.name} links to {target}; there are {list(anchors(file))}"
 
 
+def test_the_index_names_every_page():
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    pages = [str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md") if page.name != "README.md"]
+    assert [page for page in sorted(pages) if f"]({page})" not in index] == []
+
+
 @pytest.mark.parametrize("page", PAGES, **ids)
 def test_python_in_the_pages_is_python_3_8(page):
     for body in blocks(page, "python"):
