@@ -74,9 +74,7 @@ Status stage_baton_dir(Attempt& attempt) {
 }  // namespace
 
 std::string params_json(const Job& job) {
-  Json params = Json::object();
-  for (const auto& [name, value] : job.spec.params) params[name] = value;
-  return pretty_json(params);
+  return pretty_json(params_json(job.spec.params));
 }
 
 Result<Env> program_env(
