@@ -16,6 +16,7 @@ class TerminalView : public AgentView {
     if (show_output_) terminal_.pass(is_stderr, bytes);
   }
   void tell(const std::string& line) override { terminal_.say(printable(line)); }
+  void insist(const std::string& line) override { terminal_.insist(printable(line)); }
   Progress& progress() override { return progress_; }
 
  private:
