@@ -103,7 +103,7 @@ def every_line_once(job, to=40):
 
 def test_aws_notice_commits_and_another_machine_goes_on(job):
     with Aws() as aws:
-        j = job(COUNTER % POLITE, BATON_AWS_METADATA=aws.url).start()
+        j = job(COUNTER % POLITE, "params: {to: 150}", BATON_AWS_METADATA=aws.url).start()
         j.wait_for("at 3")
         aws.interrupt(seconds=120)
         assert j.end() == RESUMABLE, j.said()
@@ -111,7 +111,7 @@ def test_aws_notice_commits_and_another_machine_goes_on(job):
     assert j.outcomes() == ["preempted"] and j.show()["state"] == "pending"
     assert j.start("resume", "latest").end() == 0, j.said()
     assert j.outcomes() == ["preempted", "succeeded"]
-    every_line_once(j)
+    every_line_once(j, to=150)
 
 
 def test_notice_already_present_at_start(job):
@@ -150,14 +150,14 @@ def test_metadata_service_out_of_order_never_hurts_the_job(job):
 def test_finishing_during_grace_is_preempted_and_finishes_at_once_when_resumed(job):
     stops = dict(POLITE, stop="")
     with Aws() as aws:
-        j = job(COUNTER % stops, "params: {to: 12}", BATON_AWS_METADATA=aws.url).start()
+        j = job(COUNTER % stops, "params: {to: 150}", BATON_AWS_METADATA=aws.url).start()
         j.wait_for("at 2")
         aws.interrupt(seconds=120)
         assert j.end() == RESUMABLE, j.said()
     assert j.outcomes() == ["preempted"]
     assert j.start("resume", "latest").end() == 0
     assert "at " not in j.said()  # nothing was left to count
-    every_line_once(j, to=12)
+    every_line_once(j, to=150)
 
 
 def test_sigterm_without_a_notice_preempts(job):
@@ -174,7 +174,7 @@ def test_sigterm_without_a_notice_preempts(job):
 def test_sigterm_before_and_after_a_notice_count_as_one(job, order):
     slow_exit = dict(POLITE, stop='[ ! -e "$BATON_PREEMPT_FILE" ] || { sleep 7; exit 0; }')
     with Aws() as aws:
-        j = job(COUNTER % slow_exit, BATON_AWS_METADATA=aws.url).start()
+        j = job(COUNTER % slow_exit, "params: {to: 1000}", BATON_AWS_METADATA=aws.url).start()
         j.wait_for("at 3")
         if order == "signal first":
             j.agent.send_signal(signal.SIGTERM)
