@@ -30,7 +30,7 @@ function report(file, step, loss)
 end
 
 function commit()
-  if ! isempty(getenv("BATON_SOCKET")) && system("baton commit") != 0
+  if ! isempty(getenv("BATON_SOCKET")) && system("baton commit >/dev/null") != 0
     disp("no commit this time; the last one is still good");
   end
 end

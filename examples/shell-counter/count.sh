@@ -11,9 +11,8 @@ state=$checkpoint/count
 log=$results/log.csv
 metrics=${BATON_METRICS_FILE:-$results/metrics.jsonl}
 
-# SIGTERM comes with a notice and when the job is stopped. The shell finishes the number in hand before it looks.
-leave=
-trap 'leave=yes' TERM
+# SIGTERM comes together with the preemption file. Ignored, the number in hand is finished; then the file is looked for.
+trap '' TERM
 
 # Whole or not at all: a kill between the two leaves the old file.
 save() {
@@ -23,7 +22,7 @@ save() {
 
 commit() {
     if [ -n "${BATON_SOCKET:-}" ]; then
-        baton commit || echo "no commit this time; the last one is still good"
+        baton commit >/dev/null || echo "no commit this time; the last one is still good"
     fi
 }
 
@@ -40,7 +39,7 @@ else
 fi
 
 while [ "$n" -lt "$to" ]; do
-    if [ -n "$leave" ] || [ -e "${BATON_PREEMPT_FILE:-}" ]; then
+    if [ -e "${BATON_PREEMPT_FILE:-}" ]; then
         echo "stopping at $n"
         exit 0
     fi

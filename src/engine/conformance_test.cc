@@ -235,6 +235,25 @@ TEST_P(RealEngineConformance, WhatASignalledShellStartedMayFinish) {
   EXPECT_EQ(read_file(outside + "/state").value(), "saved\n");
 }
 
+TEST_P(RealEngineConformance, WhatTheProgramStartedIsNotSignalled) {
+  place(true);
+  // As a training script with the workers of its data loader: it still needs them.
+  container_.shell(R"(sh -c '
+      sh -c "trap \"exit 7\" USR1; touch $PLACE/ready; while :; do sleep 0.01; done" &
+      worker=$!
+      trap "kill -USR1 $worker; wait $worker; echo worker ended with \$?; exit 0" TERM
+      until [ -e $PLACE/ready ]; do sleep 0.01; done
+      echo up
+      while :; do sleep 0.01; done'
+    echo after)");
+  auto running = start();
+  ASSERT_TRUE(running);
+  container_.out_stream().wait_for("up");
+  ASSERT_TRUE(running->signal(SIGTERM).ok());
+  ASSERT_TRUE(running->wait(30'000));
+  EXPECT_EQ(container_.out(), "up\nworker ended with 7\n");
+}
+
 TEST_P(RealEngineConformance, AProgramThatIsNotThereEndsWith127) {
   container_.spec.argv = {"/no/such/program"};
   EXPECT_EQ(container_.run(*engine_).status.code, 127);

@@ -69,12 +69,12 @@ bool make_directories(const char* path) {
   _exit(error == ENOENT ? 127 : 126);
 }
 
-// True when there was a child to kill.
-bool kill_children() {
+// Up to `room` processes whose parent is `parent`; the number found.
+size_t list_children(pid_t parent, pid_t* children, size_t room) {
   DIR* proc = opendir("/proc");
-  if (!proc) return false;
-  bool found = false;
-  while (const dirent* entry = readdir(proc)) {
+  if (!proc) return 0;
+  size_t found = 0;
+  while (const dirent* entry = found < room ? readdir(proc) : nullptr) {
     int pid = atoi(entry->d_name);
     if (pid <= 0) continue;
     char path[64];
@@ -86,13 +86,20 @@ bool kill_children() {
     close(fd);
     text[n > 0 ? n : 0] = '\0';
     const char* name_end = strrchr(text, ')');  // the name may hold spaces and parentheses
-    int parent = 0;
-    if (!name_end || sscanf(name_end + 1, " %*c %d", &parent) != 1 || parent != getpid()) continue;
-    kill(pid, SIGKILL);
-    found = true;
+    int its_parent = 0;
+    if (name_end && sscanf(name_end + 1, " %*c %d", &its_parent) == 1 && its_parent == parent)
+      children[found++] = pid;
   }
   closedir(proc);
   return found;
+}
+
+// True when there was a child to kill.
+bool kill_children() {
+  pid_t children[64];
+  size_t count = list_children(getpid(), children, 64);
+  for (size_t i = 0; i < count; ++i) kill(children[i], SIGKILL);
+  return count > 0;
 }
 
 // The children of a killed process become ours (PR_SET_CHILD_SUBREAPER) and are next.
@@ -129,6 +136,20 @@ void reap(Supervisor& self) {
   end_everything(self);
 }
 
+// To the program alone: helpers that it has started, such as the workers of a data loader, must not
+// die while it is still saving. Of a text command the shell in front is told, and what it runs.
+void forward(Supervisor& self, int signal) {
+  self.last_forwarded = signal;
+  pid_t children[64];
+  bool shell =
+      strcmp(self.argv[0], "/bin/sh") == 0 && self.argv[1] && strcmp(self.argv[1], "-c") == 0;
+  // Listed before the shell dies, and told after it: otherwise it would go on with its next
+  // command.
+  size_t count = shell ? list_children(self.program, children, 64) : 0;
+  kill(self.program, signal);
+  for (size_t i = 0; i < count; ++i) kill(children[i], signal);
+}
+
 void obey(Supervisor& self) {
   char text[64];
   ssize_t n = recv(kControlFd, text, sizeof text - 1, 0);
@@ -136,9 +157,7 @@ void obey(Supervisor& self) {
   text[n > 0 ? n : 0] = '\0';
   int signal = 0;
   if (sscanf(text, "signal %d", &signal) == 1) {
-    self.last_forwarded = signal;
-    // Before its setsid() the program has no group of its own yet.
-    if (kill(-self.program, signal) != 0) kill(self.program, signal);
+    forward(self, signal);
     return;
   }
   // "kill", or the agent is gone.
