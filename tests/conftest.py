@@ -1,6 +1,10 @@
 """What the tests of the whole binary share."""
 
+import json
 import os
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -20,3 +24,81 @@ def baton_bin():
     if not os.access(binary, os.X_OK):
         pytest.skip(f"{binary} is not built: cmake --preset release && cmake --build --preset release")
     return binary
+
+
+class Cli:
+    """The real binary with a home, a store and a working directory of its own."""
+
+    def __init__(self, binary, directory):
+        self.binary, self.dir = str(binary), directory
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith("BATON_")}
+        self.env.update(BATON_HOME=str(directory / "home"), TERM="xterm", LANG="C.UTF-8")
+        self.started = []
+
+    def __call__(self, *words, check=0, **options):
+        """Runs it to its end; `check`: the exit status that it must have, or None."""
+        options.setdefault("env", self.env)
+        options.setdefault("cwd", self.dir)
+        done = subprocess.run([self.binary, *map(str, words)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=120, check=False, **options)
+        assert check is None or done.returncode == check, f"{words} → {done.returncode}\n{done.stdout}{done.stderr}"
+        return done
+
+    def json(self, *words):
+        return json.loads(self(*words, "--json").stdout)
+
+    def start(self, *words, **options):
+        """Starts it and does not wait; it is killed at the end of the test."""
+        options.setdefault("stdout", subprocess.PIPE)
+        options.setdefault("stderr", subprocess.PIPE)
+        process = subprocess.Popen([self.binary, *map(str, words)], env=self.env, cwd=self.dir, text=True,
+                                   stdin=subprocess.DEVNULL, **options)
+        self.started.append(process)
+        return process
+
+    def spec(self, program="echo hello", name="test", extra="", where=""):
+        """Writes a spec whose program is a shell script in a code directory; returns the spec's path."""
+        directory = self.dir / where
+        (directory / "code").mkdir(parents=True, exist_ok=True)
+        (directory / "code" / "run.sh").write_text(program)
+        spec = directory / "baton.yaml"
+        spec.write_text(f"name: {name}\nimage: host\ncode: ./code\ncommand: [sh, run.sh]\n{extra}\n")
+        return spec
+
+    def show(self, job="latest"):
+        return self.json("show", job)
+
+    def wait(self, condition, what, seconds=60):
+        """Waits until condition() is true and returns what it gave."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            value = condition()
+            if value:
+                return value
+            time.sleep(0.02)
+        raise AssertionError(f"waited {seconds} s for {what}")
+
+    def wait_for_state(self, state, job="latest"):
+        return self.wait(lambda: self.show(job)["state"] == state, f"job {job} to be {state}")
+
+    def wait_for_output(self, text, job="latest"):
+        return self.wait(lambda: text in self("logs", job, check=None).stdout, f"{text!r} in the output")
+
+    def close(self):
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+        listing = self("ps", "--all", "--json", check=None)
+        for job in json.loads(listing.stdout) if listing.returncode == 0 else []:
+            if job["state"] == "running":
+                pid = self.show(job["id"])["attempts"][-1]["pid"]
+                if not job["abandoned"]:
+                    os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def cli(baton_bin, tmp_path):
+    one = Cli(baton_bin, tmp_path)
+    yield one
+    one.close()
