@@ -7,11 +7,14 @@
 #include "cli/session.h"
 #include "cli/table.h"
 #include "control/inspect.h"
+#include "model/metrics.h"
+#include "model/plot.h"
 
 namespace baton {
 namespace {
 
 constexpr size_t kShownRows = 20;
+constexpr int kMinPlot = 30, kMaxPlot = 120;  // columns
 
 std::string cell(const Json& row, const std::string& name) {
   auto found = row.find(name);
@@ -62,6 +65,23 @@ std::string table(const Terminal& terminal, const Metrics& metrics) {
   return text;
 }
 
+std::string plot(const Terminal& terminal, const std::string& lines,
+                 const std::vector<std::string>& wanted) {
+  auto series = metric_series(lines).series;
+  if (!wanted.empty())
+    series.erase(std::remove_if(series.begin(), series.end(),
+                                [&](const MetricSeries& one) {
+                                  return std::find(wanted.begin(), wanted.end(), one.name) ==
+                                         wanted.end();
+                                }),
+                 series.end());
+  TerminalStyle style;
+  style.width = std::clamp(terminal.options().width, kMinPlot, kMaxPlot);
+  style.utf8 = terminal.options().unicode;
+  style.color = terminal.options().colours && terminal.options().out_is_terminal;
+  return terminal_plot(series, style);
+}
+
 // Keeps `step` and the names that were asked for.
 Status choose(Metrics& metrics, const std::vector<std::string>& wanted) {
   if (wanted.empty()) return {};
@@ -95,6 +115,8 @@ Result<int> run(Context& context) {
     context.terminal.print(text);
   } else if (context.arguments.has("--csv")) {
     context.terminal.print(csv(metrics));
+  } else if (context.arguments.has("--plot")) {
+    context.terminal.print(plot(context.terminal, lines, context.arguments.all("--name")));
   } else if (metrics.rows.empty()) {
     context.terminal.say("job " + history.job().id + " has not reported any metrics");
   } else {

@@ -46,7 +46,7 @@ Status try_hard_link(const std::string& directory) {
   std::string a = join_path(place.path(), "a"), b = join_path(place.path(), "b");
   BATON_TRY(replace_file(a, "", false));
   if (link(a.c_str(), b.c_str()) != 0)
-    return errno_error(errno, "cannot make a hard link in " + directory);
+    return errno_error(errno, "make a hard link in " + directory);
   return {};
 }
 
@@ -63,8 +63,7 @@ Check check_space(const std::string& name, const std::string& path) {
   struct statvfs space {};
   std::string place = existing_part(path);
   if (statvfs(place.c_str(), &space) != 0)
-    return {name, Grade::lacking, errno_error(errno, "cannot look at " + place).message,
-            "df -h " + place};
+    return {name, Grade::lacking, errno_error(errno, "look at " + place).message, "df -h " + place};
   uint64_t free_bytes = static_cast<uint64_t>(space.f_bavail) * space.f_frsize;
   std::string found = human_size(free_bytes) + " free at " + place;
   if (free_bytes >= kLow) return {name, Grade::good, found, ""};

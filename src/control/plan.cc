@@ -53,7 +53,7 @@ Status check_data(const DataMount& mount) {
     return Error{Code::not_found, what + " does not exist",
                  why.empty() ? "paths in a spec count from the spec's directory" : why};
   }
-  if (access(mount.source.c_str(), R_OK) != 0) return errno_error(errno, "cannot read " + what);
+  if (access(mount.source.c_str(), R_OK) != 0) return errno_error(errno, "read " + what);
   return {};
 }
 

@@ -40,7 +40,7 @@ Status extract_results(Ledger& ledger, const History& history, const std::string
   BATON_TRY(make_dirs(inside));  // a commit without results gives an empty directory
   // rename(2) replaces an empty directory and nothing else.
   if (std::rename(inside.c_str(), directory.c_str()) != 0)
-    return errno_error(errno, "cannot put the results at " + directory);
+    return errno_error(errno, "put the results at " + directory);
   return {};
 }
 

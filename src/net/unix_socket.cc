@@ -61,7 +61,7 @@ Result<std::string> LineConnection::read_line(size_t limit, const Deadline& dead
       return Error{Code::transient, "the other side closed the socket", ""};
     if (n == 0) return Error{Code::invalid, "a line on the socket is not complete", ""};
     if (n < 0 && errno != EAGAIN && errno != EINTR)
-      return errno_error(errno, "cannot read from the socket");
+      return errno_error(errno, "read from the socket");
     if (n > 0) pending_.append(buffer, static_cast<size_t>(n));
   }
 }
@@ -77,7 +77,7 @@ Status LineConnection::write_line(const std::string& line, const Deadline& deadl
     }
     if (errno == EPIPE || errno == ECONNRESET)
       return Error{Code::transient, "the other side closed the socket", ""};
-    if (errno != EAGAIN && errno != EINTR) return errno_error(errno, "cannot write to the socket");
+    if (errno != EAGAIN && errno != EINTR) return errno_error(errno, "write to the socket");
     Wait wait = wait_fd(fd_.get(), POLLOUT, deadline, cancel);
     if (wait != Wait::ready) return wait_error(wait, "writing to the socket");
   }
@@ -100,11 +100,11 @@ Result<std::unique_ptr<LineServer>> LineServer::listen(const std::string& path, 
   BATON_ASSIGN(UnixAddress address, unix_address(path));
   Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid() || bind(fd.get(), generic(address), sizeof address.address) != 0)
-    return errno_error(errno, "cannot make the socket " + path);
+    return errno_error(errno, "make the socket " + path);
   std::unique_ptr<LineServer> server(new LineServer(std::move(fd), path));
   // Nobody can connect before listen(2), so that the mode is set in time.
   if (chmod(path.c_str(), mode) != 0 || ::listen(server->fd(), 64) != 0)
-    return errno_error(errno, "cannot listen on the socket " + path);
+    return errno_error(errno, "listen on the socket " + path);
   return server;
 }
 
@@ -121,12 +121,12 @@ Result<LineConnection> LineServer::accept() {
 Result<LineConnection> connect_unix(const std::string& path, const Deadline& deadline) {
   BATON_ASSIGN(UnixAddress address, unix_address(path));
   Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd.valid()) return errno_error(errno, "cannot make a socket");
+  if (!fd.valid()) return errno_error(errno, "make a socket");
   while (connect(fd.get(), generic(address), sizeof address.address) != 0) {
     if (errno == EINTR) continue;
     if (errno == ECONNREFUSED)
       return Error{Code::transient, "nobody listens on the socket " + path, ""};
-    if (errno != EAGAIN) return errno_error(errno, "cannot connect to the socket " + path);
+    if (errno != EAGAIN) return errno_error(errno, "connect to the socket " + path);
     // The server's queue is full; poll(2) cannot tell when that is over.
     if (deadline.passed()) return wait_error(Wait::timeout, "connecting to the socket " + path);
     wait_fd(-1, 0, deadline.sooner(5), nullptr);

@@ -255,7 +255,7 @@ Result<ExitStatus> run_lines(SpawnOptions options,
 Result<std::string> self_path() {
   std::string path(4096, '\0');  // PATH_MAX, the most that the kernel gives
   ssize_t n = readlink("/proc/self/exe", path.data(), path.size());
-  if (n < 0) return errno_error(errno, "cannot find this program's own file (/proc/self/exe)");
+  if (n < 0) return errno_error(errno, "find this program's own file (/proc/self/exe)");
   path.resize(static_cast<size_t>(n));
   return path;
 }
