@@ -50,6 +50,7 @@ struct Attempt {
   CommittedLook committed;
   CommitClock commit_clock;
   Image image;
+  std::optional<ImageUse> image_use;
   std::string code_dir;                 // read-only snapshot on this machine, "" without code
   std::optional<ProgramSocket> socket;  // listens before the program starts
   std::unique_ptr<Container> container;

@@ -8,6 +8,8 @@
 #include "agent/attempt.h"
 #include "agent/deliver.h"
 #include "base/text.h"
+#include "model/metrics.h"
+#include "model/plot.h"
 #include "os/files.h"
 
 namespace baton {
@@ -40,7 +42,7 @@ std::string describe(const Attempt& attempt, Outcome outcome) {
   return fmt::format("the program failed with status {}", exit.code);
 }
 
-// Puts the metrics beside the results.
+// Puts the metrics, and a picture of them, beside the results.
 void add_metrics(const Attempt& attempt) {
   auto text = read_file(attempt.paths.metrics + "/metrics.jsonl");
   if (!text.ok() || text->empty()) return;
@@ -55,6 +57,9 @@ void add_metrics(const Attempt& attempt) {
     (void)ignored;
   };
   write_new("metrics.jsonl", *text);
+  auto series = metric_series(*text).series;
+  if (!series.empty())
+    write_new("metrics.svg", svg_plot(series, attempt.spec().name + " " + attempt.job().id));
 }
 
 void deliver_results(Attempt& attempt) {

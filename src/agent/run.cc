@@ -18,6 +18,7 @@ ContainerSpec container_spec(const Attempt& attempt) {
   c.work_dir = paths.engine;
   c.root.layers = attempt.image.layers;
   c.root.host = attempt.image.host;
+  c.root.hidden = {attempt.parts.home};
   c.mounts.push_back({attempt.code_dir, "/app", true, true});
   c.mounts.push_back({paths.checkpoint, "/checkpoint", true, false});
   c.mounts.push_back({paths.results, "/results", true, false});
@@ -61,6 +62,7 @@ Status start_program(Attempt& attempt) {
   BATON_ASSIGN(attempt.socket, ProgramSocket::listen(attempt.paths.socket));
   BATON_ASSIGN(attempt.container, parts.engine.start(spec));
   attempt.started_ms = parts.clock.mono_ms();
+  for (const std::string& warning : attempt.container->warnings()) parts.view.insist(warning);
   Event started;
   started.type = EventType::started;
   auto recorded = append_own(attempt, started);

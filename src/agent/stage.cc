@@ -73,9 +73,7 @@ Status stage_baton_dir(Attempt& attempt) {
 
 }  // namespace
 
-std::string params_json(const Job& job) {
-  return pretty_json(params_json(job.spec.params));
-}
+std::string params_json(const Job& job) { return pretty_json(params_json(job.spec.params)); }
 
 Result<Env> program_env(
     const Job& job, int attempt,
@@ -111,6 +109,7 @@ Status stage_attempt(Attempt& attempt) {
   BATON_TRY(check_data(attempt));
   BATON_ASSIGN(attempt.image, attempt.parts.images.from_record(attempt.job().image,
                                                                attempt.parts.view.progress()));
+  BATON_ASSIGN(attempt.image_use, ImageUse::hold(attempt.image));
   BATON_TRY(stage_code(attempt));
   return stage_baton_dir(attempt);
 }
