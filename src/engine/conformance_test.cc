@@ -223,7 +223,7 @@ TEST_P(RealEngineConformance, WhatASignalledShellStartedMayFinish) {
   std::string outside = place(true);
   // The shell in front dies of the signal at once; the program behind it needs a moment to save.
   container_.shell(
-      "sh -c 'trap \"sleep 0.1; echo saved > $PLACE/state; exit 0\" TERM; echo up; while :; do "
+      "sh -c 'trap \"sleep 0.1; echo saved > $PLACE/state; exit 3\" TERM; echo up; while :; do "
       "sleep 0.01; done'; echo after");
   auto running = start();
   ASSERT_TRUE(running);
@@ -231,21 +231,34 @@ TEST_P(RealEngineConformance, WhatASignalledShellStartedMayFinish) {
   ASSERT_TRUE(running->signal(SIGTERM).ok());
   auto exit = running->wait(30'000);
   ASSERT_TRUE(exit);
-  EXPECT_EQ(exit->status.signal, SIGTERM);
+  EXPECT_EQ(exit->status.code, 3) << "how the program itself ended counts, not its shell";
+  EXPECT_EQ(exit->status.signal, 0);
   EXPECT_EQ(read_file(outside + "/state").value(), "saved\n");
 }
 
+// As a training script with a data loader's worker: it still needs that to save.
+constexpr const char* kWithWorker = R"(sh -c '
+    sh -c "trap \"exit 7\" USR1; touch $PLACE/ready; while :; do sleep 0.01; done" &
+    worker=$!
+    trap "kill -USR1 $worker; wait $worker; echo worker ended with \$?; exit 0" TERM
+    until [ -e $PLACE/ready ]; do sleep 0.01; done
+    echo up
+    while :; do sleep 0.01; done')";
+
 TEST_P(RealEngineConformance, WhatTheProgramStartedIsNotSignalled) {
   place(true);
-  // As a training script with the workers of its data loader: it still needs them.
-  container_.shell(R"(sh -c '
-      sh -c "trap \"exit 7\" USR1; touch $PLACE/ready; while :; do sleep 0.01; done" &
-      worker=$!
-      trap "kill -USR1 $worker; wait $worker; echo worker ended with \$?; exit 0" TERM
-      until [ -e $PLACE/ready ]; do sleep 0.01; done
-      echo up
-      while :; do sleep 0.01; done'
-    echo after)");
+  container_.shell(std::string(kWithWorker) + "; echo after");
+  auto running = start();
+  ASSERT_TRUE(running);
+  container_.out_stream().wait_for("up");
+  ASSERT_TRUE(running->signal(SIGTERM).ok());
+  ASSERT_TRUE(running->wait(30'000));
+  EXPECT_EQ(container_.out(), "up\nworker ended with 7\n");
+}
+
+TEST_P(RealEngineConformance, NorWhereTheShellHasMadeWayForTheProgram) {
+  place(true);
+  container_.shell(std::string("exec ") + kWithWorker);
   auto running = start();
   ASSERT_TRUE(running);
   container_.out_stream().wait_for("up");

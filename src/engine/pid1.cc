@@ -36,6 +36,10 @@ struct Supervisor {
   int last_forwarded = 0;
   bool ended = false;
   ExitStatus status;
+  // Where a shell stands in front: what it ran when both were signalled, and how that ended.
+  pid_t behind = -1;
+  bool behind_ended = false;
+  ExitStatus behind_status;
 };
 
 bool make_directories(const char* path) {
@@ -117,37 +121,64 @@ void kill_descendants() {
   _exit(self.status.shell_code());
 }
 
+ExitStatus decode(int status) {
+  if (WIFSIGNALED(status)) return {0, WTERMSIG(status)};
+  return {WEXITSTATUS(status), 0};
+}
+
 void reap(Supervisor& self) {
   int status = 0;
   pid_t pid = 0;
   while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-    if (pid != self.program) continue;
-    self.ended = true;
-    if (WIFSIGNALED(status))
-      self.status = {0, WTERMSIG(status)};
-    else
-      self.status = {WEXITSTATUS(status), 0};
+    if (pid == self.program) {
+      self.ended = true;
+      self.status = decode(status);
+    } else if (pid == self.behind) {
+      self.behind_ended = true;
+      self.behind_status = decode(status);
+    }
   }
   if (!self.ended) return;
   // A shell that a forwarded signal ended leaves the real program behind, which may still be saving
-  // its work; it gets to finish, until the agent's patience ends.
+  // its work; it gets to finish, until the agent's patience ends, and how it ends is what counts.
   bool helpers_left = pid == 0;
-  if (helpers_left && self.last_forwarded && self.status.signal == self.last_forwarded) return;
+  bool shell_gave_way = self.last_forwarded && self.status.signal == self.last_forwarded;
+  if (helpers_left && shell_gave_way) return;
+  if (shell_gave_way && self.behind_ended) self.status = self.behind_status;
   end_everything(self);
+}
+
+// True for "/bin/sh -c …" while it is that: some shells make way for the last command (exec), and
+// then it is the program's own children that would be found.
+bool is_shell_command(pid_t pid) {
+  static constexpr char kShell[] = "/bin/sh\0-c";  // with the NUL at its end
+  char path[64];
+  char text[sizeof kShell];
+  snprintf(path, sizeof path, "/proc/%d/cmdline", pid);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  ssize_t n = read(fd, text, sizeof text);
+  close(fd);
+  return n == static_cast<ssize_t>(sizeof text) && memcmp(text, kShell, sizeof text) == 0;
 }
 
 // To the program alone: helpers that it has started, such as the workers of a data loader, must not
 // die while it is still saving. Of a text command the shell in front is told, and what it runs.
 void forward(Supervisor& self, int signal) {
+  if (self.ended) {  // the shell gave way before; its pid may be another's by now
+    if (self.behind > 0 && !self.behind_ended) kill(self.behind, signal);
+    return;
+  }
   self.last_forwarded = signal;
   pid_t children[64];
-  bool shell =
-      strcmp(self.argv[0], "/bin/sh") == 0 && self.argv[1] && strcmp(self.argv[1], "-c") == 0;
   // Listed before the shell dies, and told after it: otherwise it would go on with its next
   // command.
-  size_t count = shell ? list_children(self.program, children, 64) : 0;
+  size_t count = is_shell_command(self.program) ? list_children(self.program, children, 64) : 0;
   kill(self.program, signal);
-  for (size_t i = 0; i < count; ++i) kill(children[i], signal);
+  for (size_t i = 0; i < count; ++i) {
+    kill(children[i], signal);
+    if (children[i] > self.behind) self.behind = children[i];  // of a pipeline the last one
+  }
 }
 
 void obey(Supervisor& self) {
