@@ -254,8 +254,8 @@ TEST_F(Agent, AWithdrawnNoticeLetsTheProgramGoOn) {
   std::atomic<int> runs{0};
   engine_.set_program([&](FakeProgram& program) {
     if (++runs == 1) {
-      notices_.clear();
       program.wait_signal();
+      notices_.clear();  // the sources have started, and the next attempt hears nothing
       program.sleep_ms(800);  // past the withdrawn deadline
       program.out("still here\n");
     }
