@@ -6,6 +6,7 @@
 #include <atomic>
 #include <memory>
 
+#include "ledger/buffer.h"
 #include "ledger/crew.h"
 #include "ledger/tree_writer.h"
 
@@ -28,6 +29,7 @@ struct Place {
 };
 
 struct Worker {
+  Buffer buffer;
   BlobDecoder decoder;
   OpenTarget open;
 };
@@ -109,13 +111,8 @@ class Restore {
   Status restore_blob(Worker& self, uint32_t number) {
     const Blob& blob = manifest_.blobs[number];
     std::string what = fmt::format("blob {} of job {}", blob.hash, manifest_.job);
-    auto stored =
-        store_.get_range(blob_key(manifest_.job, blob.attempt, blob.hash), 0, blob.stored + 1);
-    if (stored.is(Code::not_found))
-      return Error{Code::corrupt, what + " is missing",
-                   "run baton store check to see which commits it belongs to"};
-    if (!stored.ok()) return stored.error();
-    BATON_ASSIGN(std::string_view plain, self.decoder.decode(blob, manifest_.seed, *stored, what));
+    BATON_ASSIGN(std::string_view stored, fetch(self, blob, what));
+    BATON_ASSIGN(std::string_view plain, self.decoder.decode(blob, manifest_.seed, stored, what));
     for (const Place& place : places_[number]) {
       std::string_view bytes = plain.substr(place.piece->offset, place.piece->size);
       BATON_TRY(place.target->writer.write(self.open, *place.entry, place.file_offset, bytes));
@@ -125,6 +122,18 @@ class Restore {
       done_ += bytes.size();
     }
     return {};
+  }
+
+  Result<std::string_view> fetch(Worker& self, const Blob& blob, const std::string& what) {
+    BATON_TRY(self.buffer.reserve(blob.stored + kDirectAlignment));
+    auto size = store_.read_into(blob_key(manifest_.job, blob.attempt, blob.hash),
+                                 self.buffer.data(), blob.stored);
+    if (size.ok()) return self.buffer.view(0, *size);
+    const char* hint = "run baton store check to see which commits it belongs to";
+    if (size.is(Code::not_found)) return Error{Code::corrupt, what + " is missing", hint};
+    if (size.is(Code::invalid))
+      return Error{Code::corrupt, what + " is longer than what was written", hint};
+    return size.error();
   }
 
   // Pairs what was written with what it looks like now. Not settled: it is too young for that.

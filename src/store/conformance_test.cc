@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <random>
 #include <thread>
 
@@ -93,6 +94,30 @@ TEST_P(StoreConformance, KeepsBigAndBinaryObjects) {
   EXPECT_TRUE(store_->get("jobs/j/blobs/1/ab/abc", bytes.size()).value() == bytes);
   EXPECT_TRUE(store_->get_range("jobs/j/blobs/1/ab/abc", 4'999'990, 100).value() ==
               bytes.substr(4'999'990));
+}
+
+// Sizes around those at which an implementation may go another way: aligned or not, small or large.
+TEST_P(StoreConformance, ReadsIntoMemoryWhatWasWrittenFromMemory) {
+  constexpr size_t kMost = 1 << 20;
+  auto* memory = static_cast<char*>(std::aligned_alloc(kDirectAlignment, 2 * kMost));
+  std::mt19937 random(2);
+  for (size_t i = 0; i < kMost; ++i) memory[i] = static_cast<char>(random());
+  char* back = memory + kMost;
+  for (size_t size :
+       {0ul, 1ul, 4096ul, 262'143ul, 262'144ul, 262'145ul, 300'000ul, 999'999ul, 1ul << 20}) {
+    for (size_t shift : {0ul, 1ul}) {
+      size = std::min(size, kMost - shift);
+      std::string key = "k/" + std::to_string(size) + "-" + std::to_string(shift);
+      std::string_view bytes(memory + shift, size);
+      ASSERT_TRUE(store_->create(key, bytes).ok());
+      EXPECT_EQ(store_->read_into(key, back, size).value(), size);
+      EXPECT_TRUE(std::string_view(back, size) == bytes) << key;
+      EXPECT_TRUE(store_->get(key, kMost).value() == bytes) << key;
+    }
+  }
+  EXPECT_TRUE(store_->read_into("k/300000-0", back, 299'999).is(Code::invalid));
+  EXPECT_TRUE(store_->read_into("k/none", back, 1).is(Code::not_found));
+  std::free(memory);
 }
 
 TEST_P(StoreConformance, RemovedNamesAreFreeAgain) {

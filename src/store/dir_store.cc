@@ -89,6 +89,13 @@ class DirStore : public ObjectStore {
     return read(file, key, offset, std::min(size, file.size - offset));
   }
 
+  Result<size_t> read_into(const std::string& key, char* to, size_t size) override {
+    BATON_ASSIGN(Opened file, open_object(key));
+    if (file.size > size)
+      return Error{Code::invalid, fmt::format("{} is larger than {} bytes", full(key), size), ""};
+    return read_whole(file.fd.get(), to, file.size, full(key));
+  }
+
   Result<ObjectInfo> head(const std::string& key) override {
     BATON_TRY(check_key(key));
     struct stat info {};
@@ -214,7 +221,7 @@ class DirStore : public ObjectStore {
     }
     if (!fd.valid()) return errno_error(errno, "write to the store " + path_);
     Temporary file(root_.get(), std::move(name));
-    BATON_TRY(write_all(fd.get(), bytes, full(file.name)));
+    BATON_TRY(write_new(fd.get(), bytes, full(file.name)));
     if (sync && fsync(fd.get()) != 0) return errno_error(errno, "write " + full(file.name));
     // Deferred: start the writing now, so that flush() finds little left to wait for.
     if (!sync && durable_ && deferring_)

@@ -28,6 +28,9 @@ class RetryStore : public ObjectStore {
   Result<std::string> get_range(const std::string& key, uint64_t offset, uint64_t size) override {
     return retry([&] { return inner_->get_range(key, offset, size); });
   }
+  Result<size_t> read_into(const std::string& key, char* to, size_t size) override {
+    return retry([&] { return inner_->read_into(key, to, size); });
+  }
   Result<ObjectInfo> head(const std::string& key) override {
     return retry([&] { return inner_->head(key); });
   }

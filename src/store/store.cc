@@ -22,6 +22,12 @@ bool valid_part(std::string_view part) {
 
 }  // namespace
 
+Result<size_t> ObjectStore::read_into(const std::string& key, char* to, size_t size) {
+  BATON_ASSIGN(std::string bytes, get(key, size));
+  bytes.copy(to, bytes.size());
+  return bytes.size();
+}
+
 bool valid_key(std::string_view key) {
   if (key.empty() || key.size() > kMaxKey) return false;
   if (key.substr(0, key.find('/')) == "tmp") return false;

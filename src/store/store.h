@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "os/direct_io.h"
 
 namespace baton {
 
@@ -55,6 +56,11 @@ class ObjectStore {
 
   // Up to `size` bytes from `offset` (fewer only at the end).
   virtual Result<std::string> get_range(const std::string& key, uint64_t offset, uint64_t size) = 0;
+
+  // Reads an object of at most `size` bytes into `to`, which has room for `size` rounded up to
+  // kDirectAlignment, and returns how many bytes it has. Same errors as get(). Aligned memory
+  // spares copies where the implementation reads around the page cache.
+  virtual Result<size_t> read_into(const std::string& key, char* to, size_t size);
 
   virtual Result<ObjectInfo> head(const std::string& key) = 0;
 

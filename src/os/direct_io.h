@@ -1,0 +1,28 @@
+// Large files read and written around the page cache, where the kernel allows it.
+//
+// What a store holds is written once and read on another machine or not at all: in the page cache
+// it would only push out the program's own files. On virtual machines whose memory is backed page
+// by page, filling fresh cache pages is also several times slower than the disk.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace baton {
+
+constexpr size_t kDirectAlignment =
+    4096;  // enough for every disk of today; see statx(2), stx_dio_mem_align
+
+// Writes all of `bytes` at the beginning of a new file. Large and aligned bytes bypass the cache;
+// their tail and all others do not. Durable only after fsync(2).
+Status write_new(int fd, std::string_view bytes, const std::string& path);
+
+// Reads a file of `size` bytes into `to`, which has room for `size` rounded up to kDirectAlignment;
+// fewer bytes only when the file is shorter. What is in the cache comes from there, the rest from
+// the disk around it.
+Result<size_t> read_whole(int fd, char* to, size_t size, const std::string& path);
+
+}  // namespace baton
