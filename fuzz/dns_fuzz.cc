@@ -14,7 +14,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (const std::string& address : reply->addresses)
       if (address.empty() || address.size() > 45) std::abort();
   ResolverConfig config = parse_resolv_conf(text);
-  if (config.servers.empty() || config.servers.size() > 3 || config.search.size() > 16 || config.attempts < 1) std::abort();
+  if (config.servers.empty() || config.servers.size() > 3 || config.search.size() > 16 ||
+      config.attempts < 1)
+    std::abort();
   find_in_hosts(text, "a.b");
   if (names_to_ask(text, config).empty()) std::abort();
   (void)make_dns_query(1, text, DnsType::a);

@@ -1,4 +1,5 @@
-// Replies of HTTP servers, in pieces: the first byte says how long a piece is. The pieces must not matter.
+// Replies of HTTP servers, in pieces: the first byte says how long a piece is. The pieces must not
+// matter.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>

@@ -34,8 +34,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         check_time(action->time_ms);
       }
       break;
-    case 1: is_aws_rebalance(body); break;
-    case 2: check(!(parse_gcp_preempted(body) && parse_gcp_maintenance(body))); break;
+    case 1:
+      is_aws_rebalance(body);
+      break;
+    case 2:
+      check(!(parse_gcp_preempted(body) && parse_gcp_maintenance(body)));
+      break;
     case 3:
       if (auto events = parse_azure_events(body); events.ok())
         for (const AzureEvent& event : *events) {
@@ -46,7 +50,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 4:
       if (auto name = parse_azure_name(body); name.ok()) check(!name->empty());
       break;
-    default: check_time(parse_time_ms(body)); break;
+    default:
+      check_time(parse_time_ms(body));
+      break;
   }
   return 0;
 }

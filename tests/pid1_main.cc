@@ -1,5 +1,5 @@
-// PID 1 alone, linked statically and without sanitizers, for the engines' unit tests: it has to run in
-// root filesystems that hold nothing but busybox.
+// PID 1 alone, linked statically and without sanitizers, for the engines' unit tests: it has to run
+// in root filesystems that hold nothing but busybox.
 #include <cstring>
 
 #include "engine/engine.h"

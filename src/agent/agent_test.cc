@@ -255,7 +255,7 @@ TEST_F(Agent, AWithdrawnNoticeLetsTheProgramGoOn) {
   engine_.set_program([&](FakeProgram& program) {
     if (++runs == 1) {
       program.wait_signal();
-      notices_.clear();  // the sources have started, and the next attempt hears nothing
+      notices_.clear();       // the sources have started, and the next attempt hears nothing
       program.sleep_ms(800);  // past the withdrawn deadline
       program.out("still here\n");
     }

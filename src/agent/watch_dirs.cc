@@ -31,7 +31,7 @@ void walk(int dir_fd, const std::string& path, int depth, TreeLook& look) {
     if (name == "." || name == "..") continue;
     struct stat info {};
     if (fstatat(dir_fd, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
-    std::string child = path + "/" + name;
+    std::string child = join_path(path.empty() ? "/" : path, name);
     std::string facts = fmt::format("{}|{}|{}|{}|{}|{}", child, info.st_ino, info.st_size,
                                     info.st_mode, info.st_ctim.tv_sec, info.st_ctim.tv_nsec);
     // Summing makes the order of readdir irrelevant.

@@ -1,4 +1,5 @@
-// Launcher: hands a job to a target. It only starts `baton agent JOB` somewhere; all else is the agent's.
+// Launcher: hands a job to a target. It only starts `baton agent JOB` somewhere; all else is the
+// agent's.
 #pragma once
 
 #include <memory>
@@ -12,8 +13,8 @@ namespace baton {
 
 struct LaunchRequest {
   std::string job;
-  std::string store;                                          // URL or path
-  std::string home;                                           // $BATON_HOME
+  std::string store;                                         // URL or path
+  std::string home;                                          // $BATON_HOME
   std::vector<std::pair<std::string, std::string>> secrets;  // passed in the environment only
 };
 
@@ -21,7 +22,8 @@ class Launcher {
  public:
   virtual ~Launcher() = default;
   virtual std::string name() const = 0;
-  // Returns once the target has taken the job over; it then survives this process. The text tells where it runs.
+  // Returns once the target has taken the job over; it then survives this process. The text tells
+  // where it runs.
   virtual Result<std::string> launch(const LaunchRequest& request) = 0;
 };
 
