@@ -119,6 +119,17 @@ TEST(HttpClient, ReadsAReplyThatComesByteByByte) {
   EXPECT_EQ(reply->body, "slow but whole");
 }
 
+TEST(HttpClient, ReadsAnEmptyChunkedBodyThatComesByteByByte) {
+  TestServer server(always({.drip = 1, .chunked = true}));
+  auto client = make_http_client();
+  for (int i = 0; i < 2; ++i) {
+    auto reply = client->send(get(server.url()));
+    ASSERT_TRUE(reply.ok()) << reply.error().text();
+    EXPECT_EQ(reply->body, "");
+  }
+  EXPECT_EQ(server.connections(), 1);
+}
+
 TEST(HttpClient, SkipsInterimReplies) {
   TestServer server(always(
       {.raw = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"}));

@@ -1,5 +1,9 @@
 #include "net/reply_parser.h"
 
+// Beast 1.74 asserts that a last chunk seen so far has 5 bytes; that of an empty body has 3, and
+// any server can send them in two pieces. The code around the assertion is right for both. This is
+// the only file with Beast in it.
+#define BOOST_DISABLE_ASSERTS
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <limits>
