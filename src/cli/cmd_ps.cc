@@ -1,3 +1,4 @@
+#include <cstdint>
 #include <ctime>
 
 #include "base/text.h"
@@ -51,7 +52,7 @@ Result<std::vector<Listed>> read_jobs(Context& context) {
   auto session = open_session(context);
   if (session.is(Code::not_found)) return std::vector<Listed>();
   if (!session) return session.error();
-  return list_jobs(*session->ledger, context.arguments.has("--all") ? 0 : kNewest);
+  return list_jobs(*session->ledger, context.arguments.has("--all") ? SIZE_MAX : kNewest);
 }
 
 Result<int> run(Context& context) {

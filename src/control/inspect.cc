@@ -1,7 +1,6 @@
 #include "control/inspect.h"
 
 #include <algorithm>
-#include <limits>
 #include <set>
 
 #include "base/text.h"
@@ -92,12 +91,9 @@ Json describe_job(const History& history) {
 }
 
 Result<std::vector<Listed>> list_jobs(Ledger& ledger, size_t newest) {
-  BATON_ASSIGN(auto lines, ledger.list(std::numeric_limits<size_t>::max()));
+  BATON_ASSIGN(auto lines, ledger.list(newest));
   std::vector<Listed> jobs;
-  size_t seen = 0;
   for (auto& line : lines) {
-    bool is_new = newest == 0 || seen++ < newest;
-    if (!is_new && is_final(line.state)) continue;
     Listed listed{std::move(line), false};
     if (listed.line.state == State::running && listed.line.problem.empty()) {
       auto history = ledger.open(listed.line.id);

@@ -25,7 +25,7 @@ struct Listed {
   JobLine line;
   bool abandoned = false;
 };
-// The jobs that are not final and the `newest` newest ones (0: all), newest first.
+// The `newest` newest jobs and every older one that is not final, newest first.
 Result<std::vector<Listed>> list_jobs(Ledger& ledger, size_t newest);
 
 // The metrics of a job where it stands now: JSON lines, assembled over its attempts so that nothing

@@ -83,8 +83,9 @@ class Ledger {
   // id. Code::not_found with did-you-mean; Code::invalid when ambiguous, listing the candidates.
   Result<std::string> resolve(const std::string& word);
 
-  // All jobs, newest first, at most `limit`: finished ones from the index/ listing alone, active
-  // ones from their events. Settles active jobs that it finds final.
+  // The newest `limit` jobs and every older one that is not final, newest first: finished ones from
+  // the index/ listing alone, active ones from their events. Settles active jobs that it finds
+  // final.
   Result<std::vector<JobLine>> list(size_t limit);
   // After a final event: writes the index/ entry and then removes the active/ marker. Idempotent;
   // ps repairs what a crash between left. Code::invalid while the job is not final.

@@ -113,16 +113,16 @@ Result<std::string> Ledger::resolve(const std::string& word) {
 }
 
 Result<std::vector<JobLine>> Ledger::list(size_t limit) {
-  BATON_ASSIGN(Markers markers, list_markers(store_, kAll));
+  BATON_ASSIGN(Markers markers, list_markers(store_, limit));
   std::vector<JobLine> lines;
   for (const Named& job : merge(markers)) {
-    if (lines.size() == limit) break;
+    bool newest = lines.size() < limit;
     if (!job.active) {
-      lines.push_back(line_of(*job.finished));
+      if (newest) lines.push_back(line_of(*job.finished));
       continue;
     }
     BATON_ASSIGN(std::optional<JobLine> line, active_line(job.id, job.name));
-    if (line) lines.push_back(std::move(*line));
+    if (line && (newest || !is_final(line->state))) lines.push_back(std::move(*line));
   }
   return lines;
 }

@@ -1,6 +1,7 @@
 #include "ledger/markers.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <functional>
 
 #include "base/text.h"
@@ -59,7 +60,7 @@ Result<Markers> list_markers(ObjectStore& store, size_t limit) {
   BATON_ASSIGN(auto active, all_keys(store, "active/"));
   BATON_ASSIGN(auto finished, all_keys(store, "index/"));
   Markers markers;
-  markers.active = newest(active, limit, parse_active_key);
+  markers.active = newest(active, SIZE_MAX, parse_active_key);
   markers.finished = newest(finished, limit, parse_index_key);
   return markers;
 }

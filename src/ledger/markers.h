@@ -20,7 +20,7 @@ struct Markers {
   std::vector<ActiveMarker> active;
   std::vector<IndexEntry> finished;  // active jobs may be among them
 };
-// Only the newest `limit` of each are told.
+// Of the finished ones only the newest `limit` are told.
 Result<Markers> list_markers(ObjectStore& store, size_t limit);
 
 }  // namespace baton
