@@ -106,6 +106,11 @@ Status Ledger::settle(const History& history) {
                    summary.events};
   Status written = store_.create(index_key(entry), "");
   if (!written.ok() && !written.is(Code::exists)) return written;
+  // A removal that began after the final event looks for entries once more when job.json is gone;
+  // one that did so before this entry stood has removed job.json by now.
+  auto removed = store_.head(job_key(job));
+  if (removed.is(Code::not_found)) return store_.remove(index_key(entry));
+  if (!removed.ok()) return removed.error();
   std::vector<uint64_t> stretches;  // events that began one; each had its marker
   for (const Event& event : history.events())
     if (event.type == EventType::created || event.type == EventType::resumed)

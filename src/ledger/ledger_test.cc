@@ -142,6 +142,26 @@ TEST_F(LedgerTest, RemovingTakesEverythingOfThisJobAlone) {
   EXPECT_TRUE(ledger_.remove_job("../..").is(Code::not_found));
 }
 
+// Somebody settles the job before each of the remover's writes in turn, and after the last.
+TEST_F(LedgerTest, ASlowFinisherDoesNotListARemovedJobAgain) {
+  for (uint64_t at = 0; at < 20; ++at) {
+    submit(kJob);
+    finish(kJob, Outcome::failed);
+    History slow = open();
+    bool settled = false;
+    auto watching = faulty(*store_, [&](uint64_t number, const char*, const std::string&) {
+      if (number == at) settled = ledger_.settle(slow).ok();
+      return Fault::none;
+    });
+    EXPECT_TRUE(Ledger(*watching, clock_).remove_job(kJob).ok());
+    EXPECT_THAT(keys_of(*store_, ""), IsEmpty()) << at;
+    EXPECT_TRUE(ledger_.settle(slow).ok());
+    EXPECT_THAT(keys_of(*store_, ""), IsEmpty()) << at << " and after";
+    if (!settled) return;  // the remover had fewer operations
+  }
+  ADD_FAILURE() << "removing took more operations than were tried";
+}
+
 TEST_F(LedgerTest, RemovingIsRefusedWhileAnAttemptRuns) {
   submit(kJob);
   History history = open();

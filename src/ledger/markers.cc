@@ -27,6 +27,7 @@ template <class Marker>
 std::vector<Marker> newest(const std::vector<std::string>& keys, size_t limit,
                            std::optional<Marker> (*parse)(std::string_view)) {
   std::vector<Marker> markers;
+  if (limit == 0) return markers;
   for (auto key = keys.rbegin(); key != keys.rend(); ++key) {
     if (markers.size() == limit && marker_job(*key) != markers.back().job) break;
     auto marker = parse(*key);

@@ -82,6 +82,9 @@ Status Ledger::remove_objects(const std::string& job_id) {
   BATON_TRY(remove_all(store_, entries));
   BATON_TRY(store_.remove(job_key(job_id)));
   BATON_TRY(remove_all(store_, objects));
+  // Whoever was still finishing the job may have written its entry meanwhile (Ledger::settle).
+  BATON_ASSIGN(entries, markers_of(store_, "index/", job_id));
+  BATON_TRY(remove_all(store_, entries));
   return remove_all(store_, markers);
 }
 
