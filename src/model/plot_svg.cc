@@ -17,8 +17,10 @@ constexpr int kColors = 8;
 
 // Sizes in pixels of the drawing's own coordinates.
 constexpr double kPanelWidth = 560, kPanelHeight = 316;
-constexpr double kLeft = 64, kRight = 24, kTop = 58, kBottom = 52;
+constexpr double kLeft = 64, kRight = 24, kTitle = 24, kBottom = 52;
 constexpr double kEdge = 20, kHeader = 54;
+constexpr double kLegendRow = 20, kLegendGap = 14;
+constexpr size_t kLegendRows = 4;
 
 // Okabe and Ito's palette, tuned to keep its contrast on white and on near-black.
 constexpr const char* kStyle = R"(<style>
@@ -87,13 +89,44 @@ std::string line_at(double x0, double y0, double x1, double y1, const char* css)
 }
 
 // Draws one panel with its top left corner at (x, y).
+// One line's entry in the legend: colour, name, last value.
+struct Entry {
+  double x;
+  size_t row;
+  std::string before, value, after;
+};
+
+// In rows of `width`; what would not fit in kLegendRows is left out.
+std::vector<Entry> legend_of(const Panel& panel, double width) {
+  std::vector<Entry> entries;
+  double x = 0;
+  size_t row = 0;
+  for (const auto& line : panel.lines) {
+    bool alone = panel.lines.size() == 1;
+    Entry entry{0, 0, alone ? "" : line.name + "  ", value_text(line.points.back().second),
+                alone ? "  at step " + step_text(line.points.back().first) : ""};
+    // The font is the reader's: what its characters take is an estimate.
+    double taken = 34 + 6.8 * static_cast<double>(entry.before.size() + entry.value.size());
+    if (x > 0 && x + taken > width) x = 0, ++row;
+    if (row == kLegendRows) break;
+    entry.x = x;
+    entry.row = row;
+    entries.push_back(std::move(entry));
+    x += taken;
+  }
+  return entries;
+}
+
+// Draws one panel with its top left corner at (x, y).
 class PanelDrawing {
  public:
   PanelDrawing(const Panel& panel, double x, double y)
       : panel_(panel),
+        legend_(legend_of(panel, kPanelWidth - kLeft - kRight)),
         left_(x + kLeft),
         right_(x + kPanelWidth - kRight),
-        top_(y + kTop),
+        title_(y + kTitle),
+        top_(title_ + kLegendGap + kLegendRow * static_cast<double>(legend_.back().row + 1)),
         bottom_(y + kPanelHeight - kBottom),
         x_(x_axis(panel, 6)),
         y_(y_axis(panel, 6)) {}
@@ -111,32 +144,26 @@ class PanelDrawing {
   double at_y(double value) const { return bottom_ - y_.at(value) * (bottom_ - top_); }
 
   std::string heading() const {
-    std::string name = panel_.title + (y_.log ? " (log scale)" : "");
-    std::string out = text_at(left_, top_ - 34, "name", "start", name);
-    double x = left_;
-    for (size_t i = 0; i < panel_.lines.size(); ++i) {
-      const Line& line = panel_.lines[i];
-      bool alone = panel_.lines.size() == 1;
-      std::string before = alone ? "" : line.name + "  ";
-      std::string value = value_text(line.points.back().second);
-      std::string after = alone ? "  at step " + step_text(line.points.back().first) : "";
-      // The font is the reader's: what its characters take is an estimate.
-      double width = 34 + 6.8 * static_cast<double>(before.size() + value.size());
-      if (i > 0 && x + width > right_)
-        return out + text_at(x, top_ - 14, "value", "start",
-                             fmt::format("+ {} more", panel_.lines.size() - i));
-      out += legend_entry(x, i % kColors, before, value, after);
-      x += width;
-    }
+    std::string out =
+        text_at(left_, title_, "name", "start", panel_.title + (y_.log ? " (log scale)" : ""));
+    size_t unnamed = panel_.lines.size() - legend_.size();
+    bool noisy = std::any_of(panel_.lines.begin(), panel_.lines.end(),
+                             [this](const Line& line) { return is_noisy(line); });
+    if (unnamed > 0)
+      out += text_at(right_, title_, "note", "end", fmt::format("and {} more lines", unnamed));
+    else if (noisy)
+      out += text_at(right_, title_, "note", "end", "faint: as reported; bold: running mean");
+    for (size_t i = 0; i < legend_.size(); ++i) out += legend_entry(legend_[i], i % kColors);
     return out;
   }
 
-  std::string legend_entry(double x, size_t color, const std::string& before,
-                           const std::string& value, const std::string& after) const {
+  std::string legend_entry(const Entry& entry, size_t color) const {
+    double x = left_ + entry.x;
+    double y = title_ + kLegendRow * static_cast<double>(entry.row + 1);
     return fmt::format(
         "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"12\" height=\"3\" rx=\"1.5\" class=\"f{}\"/>\n"
         "<text x=\"{:.1f}\" y=\"{:.1f}\">{}<tspan class=\"value\">{}</tspan>{}</text>\n",
-        x, top_ - 20, color, x + 18, top_ - 14, escape(before), escape(value), escape(after));
+        x, y - 6, color, x + 18, y, escape(entry.before), escape(entry.value), escape(entry.after));
   }
 
   std::string axes() const {
@@ -191,7 +218,8 @@ class PanelDrawing {
   }
 
   const Panel& panel_;
-  double left_, right_, top_, bottom_;
+  std::vector<Entry> legend_;  // at least one entry
+  double left_, right_, title_, top_, bottom_;
   Axis x_, y_;
 };
 
