@@ -11,20 +11,6 @@
 namespace baton {
 namespace {
 
-// "My Job" → "my-job": a name that is_job_name takes, near to what was written.
-std::string near_name(const std::string& text) {
-  std::string name;
-  for (char c : text.substr(0, 63)) {
-    char lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-    if (is_job_name(std::string_view(&lower, 1)) || (!name.empty() && (c == '.' || c == '_')))
-      name += lower;
-    else if (!name.empty() && name.back() != '-')
-      name += '-';
-  }
-  while (!name.empty() && name.back() == '-') name.pop_back();
-  return name.empty() ? "my-job" : name;
-}
-
 void check_variable(SpecReader& in, const Place& place, Path path, const std::string& name) {
   if (!is_env_name(name))
     return in.fail(
@@ -43,7 +29,7 @@ void read_name(SpecReader& in, const YamlNode& node, Path path, std::string& nam
     return in.expected(node, path,
                        fmt::format("1 to 63 lower-case letters, digits, \".\", \"_\" and \"-\", "
                                    "such as \"{}\"",
-                                   near_name(node.text)));
+                                   near_job_name(node.text)));
   if (node.text == "latest")
     return in.expected(node, path, "another name, as \"latest\" means the newest job");
   name = node.text;

@@ -28,6 +28,19 @@ bool is_job_name(std::string_view text) {
       [](char c) { return lower(c) || digit(c) || one_of(c, "._-"); });
 }
 
+std::string near_job_name(std::string_view text) {
+  std::string name;
+  for (char c : text.substr(0, 63)) {
+    char low = upper(c) ? static_cast<char>(c + 32) : c;
+    if (lower(low) || digit(low) || (!name.empty() && one_of(c, "._")))
+      name += low;
+    else if (!name.empty() && name.back() != '-')
+      name += '-';
+  }
+  while (!name.empty() && name.back() == '-') name.pop_back();
+  return name.empty() || name == "latest" ? "my-job" : name;
+}
+
 bool is_env_name(std::string_view text) {
   return shaped(
       text, 255, [](char c) { return letter(c) || c == '_'; },

@@ -7,7 +7,9 @@
 
 namespace baton {
 
-bool is_job_name(std::string_view text);      // [a-z0-9][a-z0-9._-]{0,62}
+bool is_job_name(std::string_view text);  // [a-z0-9][a-z0-9._-]{0,62}
+// "My Job" → "my-job": a name that can be a job's, near to `text`.
+std::string near_job_name(std::string_view text);
 bool is_env_name(std::string_view text);      // [A-Za-z_][A-Za-z0-9_]*, at most 255
 bool is_param_name(std::string_view text);    // [A-Za-z_][A-Za-z0-9_.-]*, at most 64
 bool is_debian_suite(std::string_view text);  // a lower-case word: "trixie", "bookworm-backports"
