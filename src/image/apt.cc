@@ -113,6 +113,10 @@ Result<Fd> Apt::lock(Progress& progress) {
 }
 
 Status Apt::configure(const std::vector<AptSource>& sources) {
+  // apt.conf(5) has no way to write these in a value.
+  if (dir_.find_first_of("\"\n;\\") != std::string::npos)
+    return Error{Code::invalid, "apt cannot work in the directory " + printable(dir_),
+                 "let BATON_HOME name a directory without quotes, semicolons and backslashes in its path"};
   for (const char* sub : {"/etc/apt.conf.d", "/lists/partial", "/cache/partial"})
     BATON_TRY(make_dirs(dir_ + sub));
   BATON_TRY(make_dirs(debs_ + "/partial"));

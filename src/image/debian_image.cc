@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
+#include <cstring>
 
 #include "base/text.h"
 #include "image/apt_errors.h"
@@ -43,6 +45,16 @@ constexpr char kTidy[] =
     R"(set -e; cd "$1"; rm -f etc/apt/sources.list etc/apt/apt.conf.d/99mmdebstrap etc/resolv.conf etc/hostname )"
     R"(var/cache/apt/*.bin var/log/apt/* var/log/dpkg.log var/log/alternatives.log var/lib/dpkg/*-old var/cache/debconf/*-old; )"
     R"(: > etc/resolv.conf; : > etc/hostname; : > etc/machine-id; chmod 644 etc/resolv.conf etc/hostname etc/machine-id)";
+
+// A path in a source line, where a space would end it.
+std::string uri_path(const std::string& path) {
+  std::string out;
+  for (unsigned char c : path) {
+    bool plain = std::isalnum(c) || std::strchr("/._~-", c);
+    out += plain ? std::string(1, static_cast<char>(c)) : fmt::format("%{:02x}", c);
+  }
+  return out;
+}
 
 // A directory with exactly the packages to install: mmdebstrap cannot choose anything else.
 Status write_repository(const Apt& apt, const std::vector<Package>& packages,
@@ -87,7 +99,7 @@ std::vector<std::string> mmdebstrap_argv(const std::vector<Package>& packages,
   argv.push_back(std::string("--customize-hook=") + kTidy);
   // The lists' signatures were checked when the packages were downloaded, and their checksums stand
   // in this list.
-  argv.insert(argv.end(), {"", root, "deb [trusted=yes] copy://" + repository + " ./"});
+  argv.insert(argv.end(), {"", root, "deb [trusted=yes] copy://" + uri_path(repository) + " ./"});
   return argv;
 }
 

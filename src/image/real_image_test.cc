@@ -76,7 +76,7 @@ void make_use_and_remove(const std::string& home) {
 
 TEST(RealImage, IsMadeUsedAndRemoved) {
   if (!namespace_prefix().ok()) GTEST_SKIP() << namespace_prefix().error().text();
-  auto home = TempDir::create("home");
+  auto home = TempDir::create("home with space");
   ASSERT_TRUE(home.ok());
   make_use_and_remove(home->path());
 }
