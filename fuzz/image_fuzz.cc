@@ -1,5 +1,5 @@
-// Whatever apt sources, package lists and image records hold, reading them neither crashes nor gives names that could
-// leave a directory or be taken for an option.
+// Whatever apt sources, package lists and image records hold, reading them neither crashes nor
+// gives names that could leave a directory or be taken for an option.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -17,7 +17,8 @@ void check(bool holds) {
 }
 
 bool is_safe(const std::string& text) {
-  return !text.empty() && text[0] != '-' && text[0] != '.' && text.find_first_of("/ \n") == std::string::npos;
+  return !text.empty() && text[0] != '-' && text[0] != '.' &&
+         text.find_first_of("/ \n") == std::string::npos;
 }
 
 void fuzz_sources(const std::string& text) {
@@ -46,7 +47,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string text(reinterpret_cast<const char*>(data), size);
   fuzz_sources(text);
   fuzz_record(text);
-  for (const auto& package : baton::parse_packages(text)) check(is_safe(package.name) && is_safe(package.file));
+  for (const auto& package : baton::parse_packages(text))
+    check(is_safe(package.name) && is_safe(package.file));
   baton::parse_simulation(text);
   baton::parse_dpkg_status(text);
   baton::explain_tool("reading", text, "log");

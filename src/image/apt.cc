@@ -68,7 +68,7 @@ bool is_downloaded(const std::string& path, const Package& package) {
 std::vector<std::string> name_version_words(const std::vector<std::string>& command,
                                             const PackageVersions& packages) {
   std::vector<std::string> argv = command;
-  for (const auto& [name, version] : packages) argv.push_back(name + "=" + version);
+  for (const auto& [name, version] : packages) argv.push_back(fmt::format("{}={}", name, version));
   return argv;
 }
 
@@ -115,8 +115,9 @@ Result<Fd> Apt::lock(Progress& progress) {
 Status Apt::configure(const std::vector<AptSource>& sources) {
   // apt.conf(5) has no way to write these in a value.
   if (dir_.find_first_of("\"\n;\\") != std::string::npos)
-    return Error{Code::invalid, "apt cannot work in the directory " + printable(dir_),
-                 "let BATON_HOME name a directory without quotes, semicolons and backslashes in its path"};
+    return Error{
+        Code::invalid, "apt cannot work in the directory " + printable(dir_),
+        "let BATON_HOME name a directory without quotes, semicolons and backslashes in its path"};
   for (const char* sub : {"/etc/apt.conf.d", "/lists/partial", "/cache/partial"})
     BATON_TRY(make_dirs(dir_ + sub));
   BATON_TRY(make_dirs(debs_ + "/partial"));

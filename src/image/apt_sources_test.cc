@@ -20,6 +20,7 @@ AptSource source(const std::string& uri, const std::string& suite, const std::st
 
 std::vector<std::string> suites(const std::vector<AptSource>& sources) {
   std::vector<std::string> out;
+  out.reserve(sources.size());
   for (const auto& s : sources) out.push_back(s.suite);
   return out;
 }

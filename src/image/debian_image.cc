@@ -62,7 +62,7 @@ Status write_repository(const Apt& apt, const std::vector<Package>& packages,
   BATON_TRY(make_dirs(dir, 0755));
   std::string list;
   for (const auto& package : packages) {
-    std::string from = apt.deb_path(package), to = dir + "/" + package.file;
+    std::string from = apt.deb_path(package), to = join_path(dir, package.file);
     if (::link(from.c_str(), to.c_str()) != 0 && ::symlink(from.c_str(), to.c_str()) != 0)
       return errno_error(errno, "link " + from + " to " + to);
     list += package.stanza + "Filename: ./" + package.file + "\n\n";

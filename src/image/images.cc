@@ -56,8 +56,8 @@ class LocalImages : public Images {
     BATON_ASSIGN(Fd lock, apt.lock(progress));
     BATON_TRY(configure(apt));
     Status lists = apt.update(progress);
-    if (lists.is(Code::invalid)) return no_such_suite(spec.suite, lists.error());
-    BATON_TRY(lists);
+    if (!lists.ok())
+      return lists.is(Code::invalid) ? no_such_suite(spec.suite, lists.error()) : lists.error();
     progress.update("choosing package versions", 0, 0, "");
     BATON_TRY(check_package_names(apt, spec.packages));
     BATON_ASSIGN(PackageVersions packages, apt.resolve(spec.packages));
