@@ -113,7 +113,7 @@ def test_shell_counter_goes_on_after_a_preemption(baton_bin, tmp_path):
     assert outcomes(example.shown()) == ["preempted", "succeeded"]
     assert "stopping at" in output and "going on from" in output and "done: 30 lines" in output
     assert example.result("log.csv").read_text().split() == [str(n) for n in range(1, 31)]
-    metrics = json.loads(example.baton("metrics", "latest", "--json"))
+    metrics = [json.loads(line) for line in example.baton("metrics", "latest", "--json").splitlines()]
     assert [(row["step"], row["square"]) for row in metrics] == [(n, n * n) for n in range(1, 31)]
 
 
