@@ -134,7 +134,7 @@ def test_init_writes_a_spec_and_never_over_one(cli):
     written = (cli.dir / "baton.yaml").read_text()
     assert "train.py" in written
     said = cli("init", check=1).stderr
-    assert "there already" in said or "exists" in said
+    assert "already" in said
     assert (cli.dir / "baton.yaml").read_text() == written
 
 

@@ -40,7 +40,8 @@ Command init_command() {
   command.name = "init";
   command.summary = "write a baton.yaml for the code in this directory";
   command.details =
-      "Looks at the programs and requirements to find the command and the packages that they need.\n"
+      "Looks at the programs and requirements to find the command and the packages that they "
+      "need.\n"
       "A baton.yaml that is there already is left alone.";
   command.examples =
       "  baton init\n"
