@@ -10,6 +10,7 @@
 
 #include "base/ids.h"
 #include "base/text.h"
+#include "ledger/check_job.h"
 #include "ledger/code_object.h"
 #include "ledger/commits.h"
 #include "ledger/tree_writer.h"
@@ -132,22 +133,59 @@ std::vector<std::vector<CodePlace>> places_by_blob(const Manifest& manifest) {
   return places;
 }
 
-Status unpack(Unpacker& from, const Manifest& manifest, TreeWriter& writer,
-              const std::string& what) {
-  const auto& entries = manifest.trees[0].entries;
-  BATON_TRY(writer.create(entries));
-  auto places = places_by_blob(manifest);
-  OpenTarget open;
-  for (size_t i = 0; i < manifest.blobs.size(); ++i) {
-    const Blob& blob = manifest.blobs[i];
-    BATON_ASSIGN(std::string_view plain, from.next(blob.size));
-    if (sha256_hex(plain) != blob.hash)
-      return Error{Code::corrupt, what + " is damaged: its bytes are not what was stored",
+// An object's manifest, and how to read on behind it.
+struct OpenedCode {
+  Manifest manifest;
+  std::string what;
+  uint64_t contents = 0;  // offset
+};
+
+Result<OpenedCode> open_code(ObjectStore& store, const std::string& object,
+                             const std::string& tree_hash) {
+  OpenedCode code;
+  code.what = "the code snapshot " + object;
+  auto beginning = store.get_range(object, 0, kCodeHeaderLimit);
+  if (beginning.is(Code::not_found))
+    return Error{Code::corrupt, code.what + " is missing",
+                 "submit the job again, so that the code is stored anew"};
+  if (!beginning.ok()) return beginning.error();
+  BATON_ASSIGN(CodeHeader header, parse_code_header(*beginning, code.what));
+  BATON_ASSIGN(std::string text,
+               store.get_range(object, header.header_bytes, header.manifest_bytes));
+  BATON_ASSIGN(code.manifest, decode_code_manifest(text, tree_hash, code.what));
+  code.contents = header.header_bytes + header.manifest_bytes;
+  return code;
+}
+
+// Hands out every blob's bytes, in order and verified.
+Status each_blob(ObjectStore& store, const std::string& object, const OpenedCode& code,
+                 const std::function<Status(size_t index, std::string_view plain)>& use) {
+  Unpacker from(store, object, code.what, code.contents);
+  for (size_t i = 0; i < code.manifest.blobs.size(); ++i) {
+    BATON_ASSIGN(std::string_view plain, from.next(code.manifest.blobs[i].size));
+    if (sha256_hex(plain) != code.manifest.blobs[i].hash)
+      return Error{Code::corrupt, code.what + " is damaged: its bytes are not what was stored",
                    "submit the job again, so that the code is stored anew"};
-    for (const CodePlace& place : places[i])
-      BATON_TRY(writer.write(open, *place.entry, place.offset,
-                             plain.substr(place.piece->offset, place.piece->size)));
+    BATON_TRY(use(i, plain));
   }
+  return {};
+}
+
+Status unpack(ObjectStore& store, const std::string& object, const OpenedCode& code,
+              TreeWriter& writer) {
+  const auto& entries = code.manifest.trees[0].entries;
+  BATON_TRY(writer.create(entries));
+  auto places = places_by_blob(code.manifest);
+  OpenTarget open;
+  Status written =
+      each_blob(store, object, code, [&](size_t index, std::string_view plain) -> Status {
+        for (const CodePlace& place : places[index]) {
+          std::string_view bytes = plain.substr(place.piece->offset, place.piece->size);
+          BATON_TRY(writer.write(open, *place.entry, place.offset, bytes));
+        }
+        return {};
+      });
+  BATON_TRY(written);
   return writer.finish(entries);
 }
 
@@ -182,24 +220,24 @@ Result<std::string> store_code(ObjectStore& store, const CodeSnapshot& snapshot)
 
 Status restore_code(ObjectStore& store, const std::string& object, const std::string& tree_hash,
                     const std::string& directory) {
-  std::string what = "the code snapshot " + object;
-  auto beginning = store.get_range(object, 0, kCodeHeaderLimit);
-  if (beginning.is(Code::not_found))
-    return Error{Code::corrupt, what + " is missing",
-                 "submit the job again, so that the code is stored anew"};
-  if (!beginning.ok()) return beginning.error();
-  BATON_ASSIGN(CodeHeader header, parse_code_header(*beginning, what));
-  BATON_ASSIGN(std::string text,
-               store.get_range(object, header.header_bytes, header.manifest_bytes));
-  BATON_ASSIGN(Manifest manifest, decode_code_manifest(text, tree_hash, what));
+  BATON_ASSIGN(OpenedCode code, open_code(store, object, tree_hash));
   BATON_ASSIGN(TreeWriter writer, TreeWriter::open(directory));
-  Unpacker from(store, object, what, header.header_bytes + header.manifest_bytes);
-  Status status = unpack(from, manifest, writer, what);
+  Status status = unpack(store, object, code, writer);
   if (!status.ok()) {
     Status undone = writer.undo();
     if (!undone.ok()) return status.error().within(undone.error().message);
   }
   return status;
+}
+
+Status check_code_object(ObjectStore& store, const std::string& key, const CheckOptions& options) {
+  BATON_ASSIGN(OpenedCode code, open_code(store, key, code_hash(base_name(key))));
+  options.read(code.contents);
+  if (!options.deep) return {};
+  return each_blob(store, key, code, [&](size_t, std::string_view plain) -> Status {
+    options.read(plain.size());
+    return {};
+  });
 }
 
 }  // namespace baton

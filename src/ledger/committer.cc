@@ -46,7 +46,7 @@ class StoreCommitter : public Committer {
       return Error{
           Code::invalid,
           fmt::format("a commit of job {} cannot be restored into job {}", manifest.job, job_), ""};
-    seed_ = manifest.seed;
+    use_seed(manifest.seed);
     std::vector<BlobRef> refs = pool_.adopt(manifest);
     auto remembered = restore_trees(store_, manifest, roots, options, refs);
     malloc_trim(0);
@@ -56,6 +56,7 @@ class StoreCommitter : public Committer {
   }
 
   Status set_kept(const std::vector<Manifest>& kept) override {
+    if (remembered_.empty() && !kept.empty()) use_seed(kept.back().seed);
     pool_.keep(kept, seed_);
     return {};
   }
@@ -68,6 +69,15 @@ class StoreCommitter : public Committer {
   }
 
  private:
+  // A job's commits share one seed, so that fingerprints are worth something beyond an attempt;
+  // what was fingerprinted under another one is forgotten.
+  void use_seed(uint64_t seed) {
+    if (seed == seed_) return;
+    seed_ = seed;
+    pool_.keep({}, seed);
+    remembered_.clear();
+  }
+
   Result<Captured> write_commit(const std::vector<CaptureRoot>& roots, uint64_t seq,
                                 uint64_t metrics_bytes, int64_t wall_ms,
                                 const CaptureOptions& options) {
