@@ -65,8 +65,8 @@ Status drop_old_commits(Attempt& attempt) {
   bool full = attempt.kept.size() >= static_cast<size_t>(attempt.spec().checkpoint_keep);
   malloc_trim(0);  // the capture's buffers: the agent stays small beside the program
   if (!full) return {};
-  auto collected =
-      collect_job(attempt.parts.ledger.store(), attempt.job().id, attempt.kept, attempt.number + 1);
+  // Through the committer, which then knows the names whose removal is in doubt.
+  auto collected = attempt.committer->collect(attempt.kept);
   return collected.ok() ? Status() : Status(collected.error());
 }
 
