@@ -1,0 +1,103 @@
+#include "cli/terminal.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+
+#include "os/fd.h"
+#include "os/files.h"
+
+namespace baton {
+namespace {
+
+// A terminal whose two streams end in files.
+class TerminalTest : public testing::Test {
+ protected:
+  TerminalTest() : dir_(TempDir::create("terminal").value()) {
+    out_ = open_file(dir_.path() + "/out", O_WRONLY | O_CREAT | O_APPEND).value();
+    err_ = open_file(dir_.path() + "/err", O_WRONLY | O_CREAT | O_APPEND).value();
+    options_.out_fd = out_.get();
+    options_.err_fd = err_.get();
+  }
+  std::string out() { return read_file(dir_.path() + "/out").value(); }
+  std::string err() { return read_file(dir_.path() + "/err").value(); }
+
+  TempDir dir_;
+  Fd out_, err_;
+  TerminalOptions options_;
+  ManualClock clock_;
+};
+
+TEST_F(TerminalTest, SaysNothingInAPipeUnlessVerbose) {
+  Terminal terminal(options_, clock_);
+  terminal.say("one");
+  EXPECT_EQ(err(), "");
+  terminal.set_talk(Talk::verbose);
+  terminal.say("two");
+  EXPECT_EQ(err(), "baton: two\n");
+  terminal.set_talk(Talk::quiet);
+  terminal.say("three");
+  terminal.fail({Code::invalid, "it broke", "mend it"});
+  EXPECT_EQ(err(), "baton: two\nbaton: it broke\n  mend it\n");
+}
+
+TEST_F(TerminalTest, PassesBytesUntouchedAndKeepsItsOwnLinesApart) {
+  options_.out_is_terminal = options_.err_is_terminal = true;
+  Terminal terminal(options_, clock_);
+  terminal.pass(false, std::string_view("\x1b[31m\0half", 10));
+  terminal.say("mine");
+  EXPECT_EQ(out(), std::string("\x1b[31m\0half", 10));
+  EXPECT_EQ(err(), "\nbaton: mine\n");
+}
+
+TEST_F(TerminalTest, TellsWhenAStreamIsClosed) {
+  Fd nowhere = open_file("/dev/full", O_WRONLY).value();
+  options_.out_fd = nowhere.get();
+  Terminal terminal(options_, clock_);
+  EXPECT_FALSE(terminal.pass(false, "x"));
+  EXPECT_FALSE(terminal.pass(false, "x"));
+  EXPECT_TRUE(terminal.pass(true, "y"));
+}
+
+TEST_F(TerminalTest, DrawsABarWhenSomethingTakesLong) {
+  options_.err_is_terminal = true;
+  Terminal terminal(options_, clock_);
+  TerminalProgress progress(terminal);
+  progress.update("commit", 1 << 20, 4 << 20, "bytes");
+  EXPECT_EQ(err(), "");
+  clock_.advance(600);
+  progress.update("commit", 2 << 20, 4 << 20, "bytes");
+  EXPECT_NE(err().find("[==========          ] 2.0 MiB of 4.0 MiB"), std::string::npos) << err();
+  size_t drawn = err().size();
+  progress.update("commit", 3 << 20, 4 << 20, "bytes");
+  EXPECT_EQ(err().size(), drawn);  // at most ten times a second
+  terminal.pass(true, "output\n");
+  EXPECT_NE(err().find("\r\x1b[Koutput\n"), std::string::npos) << err();
+  progress.finish("done \x1b[31m");
+  EXPECT_NE(err().find("baton: done \\x1b[31m\n"), std::string::npos) << err();
+}
+
+TEST_F(TerminalTest, DrawsNoBarInAPipeNorInTheMiddleOfALine) {
+  Terminal pipe(options_, clock_);
+  TerminalProgress hidden(pipe);
+  hidden.update("image", 0, 0, "");
+  clock_.advance(10'000);
+  hidden.detail("unpacking");
+  hidden.finish("made");
+  EXPECT_EQ(err(), "");
+  options_.err_is_terminal = true;
+  Terminal terminal(options_, clock_);
+  terminal.pass(true, "half a line");
+  terminal.bar("bar");
+  EXPECT_EQ(err(), "half a line");
+}
+
+TEST_F(TerminalTest, ColoursOnlyWhereAllowed) {
+  options_.colours = true;
+  options_.err_is_terminal = true;
+  Terminal terminal(options_, clock_);
+  EXPECT_EQ(terminal.paint(Colour::red, "x"), "x");
+  EXPECT_EQ(terminal.paint(Colour::red, "x", true), "\x1b[31mx\x1b[0m");
+}
+
+}  // namespace
+}  // namespace baton
