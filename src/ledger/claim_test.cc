@@ -117,7 +117,7 @@ TEST_F(ClaimTest, ExactlyOneOfTheClaimantsOwnsTheJob) {
     Interleaver interleaver(*store_, seed);
     std::vector<std::string> owners;
     for (const char* name : {"a", "b", "c"})
-      interleaver.add([&, name](ObjectStore& handle) {
+      interleaver.add([&, name](ActorStore& handle) {
         auto plan = parse_fault_plan(
             fmt::format("seed={},lost=0.3,error=0.2", seed * 3 + static_cast<uint64_t>(name[0])));
         auto faults = faulty(handle, plan.value());

@@ -6,7 +6,7 @@
 
 namespace baton {
 
-class Interleaver::Handle : public ObjectStore {
+class Interleaver::Handle : public ActorStore {
  public:
   Handle(Interleaver& owner, size_t actor) : owner_(owner), actor_(actor) {}
   Status create(const std::string& key, std::string_view bytes) override {
@@ -33,14 +33,19 @@ class Interleaver::Handle : public ObjectStore {
   void defer_sync(bool on) override { owner_.store_.defer_sync(on); }
   Status flush() override { return owner_.store_.flush(); }
   std::string name() const override { return owner_.store_.name(); }
+  void rest(uint64_t operations) override {
+    owner_.actors_[actor_].rests_until = owner_.operations_ + operations;
+    owner_.wait_turn(actor_);
+  }
 
  private:
   template <class Call>
   auto turn(const char* operation, const std::string& key, Call call) -> decltype(call()) {
     owner_.wait_turn(actor_);
-    owner_.operation_ = operation;
-    owner_.key_ = key;
-    return call();
+    auto result = call();
+    ++owner_.operations_;
+    owner_.check_(operation, key);
+    return result;
   }
 
   Interleaver& owner_;
@@ -48,49 +53,52 @@ class Interleaver::Handle : public ObjectStore {
 };
 
 Interleaver::~Interleaver() {
-  for (std::thread& thread : threads_) thread.join();
+  for (Actor& actor : actors_)
+    if (actor.thread.joinable()) actor.thread.join();
 }
 
-void Interleaver::add(std::function<void(ObjectStore&)> actor) {
-  actors_.push_back(std::move(actor));
+void Interleaver::add(std::function<void(ActorStore&)> actor) {
+  actors_.emplace_back().body = std::move(actor);
 }
 
+// Whoever has the turn picks the next one; no thread is woken when that is itself.
 void Interleaver::wait_turn(size_t actor) {
-  std::unique_lock lock(mutex_);
-  waiting_.push_back(actor);
-  turn_ = kNobody;
-  changed_.notify_all();
-  changed_.wait(lock, [&] { return turn_ == actor; });
+  actors_[actor].waiting = true;
+  if (pass_turn(actor) != actor) actors_[actor].turn.acquire();
 }
 
-void Interleaver::end(size_t) {
-  std::lock_guard lock(mutex_);
-  turn_ = kNobody;
-  changed_.notify_all();
+size_t Interleaver::pass_turn(size_t self) {
+  auto next = candidates();
+  if (next.empty()) return self;
+  const size_t actor = next[random_() % next.size()];
+  actors_[actor].waiting = false;
+  if (actor != self) actors_[actor].turn.release();
+  return actor;
+}
+
+std::vector<size_t> Interleaver::candidates() {
+  uint64_t earliest = UINT64_MAX;
+  for (const Actor& actor : actors_)
+    if (actor.waiting) earliest = std::min(earliest, actor.rests_until);
+  std::vector<size_t> candidates;
+  for (size_t i = 0; i < actors_.size(); ++i)
+    if (actors_[i].waiting && actors_[i].rests_until <= std::max(earliest, operations_))
+      candidates.push_back(i);
+  return candidates;
 }
 
 void Interleaver::run(const std::function<void(const std::string&, const std::string&)>& check) {
-  std::unique_lock lock(mutex_);
+  check_ = check;
   for (size_t i = 0; i < actors_.size(); ++i) {
-    turn_ = i;  // until it waits, which it does at once
-    threads_.emplace_back([this, i] {
-      wait_turn(i);
+    actors_[i].waiting = true;
+    actors_[i].thread = std::thread([this, i] {
+      actors_[i].turn.acquire();
       Handle handle(*this, i);
-      actors_[i](handle);
-      end(i);
+      actors_[i].body(handle);
+      if (pass_turn(kNobody) == kNobody) all_ended_.release();
     });
-    changed_.wait(lock, [&] { return turn_ == kNobody; });
   }
-  while (!waiting_.empty()) {
-    std::sort(waiting_.begin(), waiting_.end());
-    auto next = waiting_.begin() + static_cast<ptrdiff_t>(random_() % waiting_.size());
-    operation_.clear();
-    turn_ = *next;
-    waiting_.erase(next);
-    changed_.notify_all();
-    changed_.wait(lock, [&] { return turn_ == kNobody; });
-    if (!operation_.empty()) check(operation_, key_);
-  }
+  if (pass_turn(kNobody) != kNobody) all_ended_.acquire();
 }
 
 namespace {
@@ -100,7 +108,7 @@ std::string trace(uint64_t seed) {
   Interleaver interleaver(*store, seed);
   std::string order;
   for (int actor = 0; actor < 3; ++actor)
-    interleaver.add([actor](ObjectStore& handle) {
+    interleaver.add([actor](ActorStore& handle) {
       for (int i = 0; i < 4; ++i) {
         Status status = handle.create("k" + std::to_string(i), std::to_string(actor));
         EXPECT_TRUE(status.ok() || status.is(Code::exists));
