@@ -15,6 +15,7 @@
 
 #include "ledger/buffer.h"
 #include "ledger/crew.h"
+#include "os/clock.h"
 #include "os/files.h"
 
 namespace baton {
@@ -88,7 +89,25 @@ class Capture {
   }
 
  private:
+  // A file written in the very tick in which it is looked at could be written again without a
+  // trace, so everything has to be older than the look. What goes on being written is no commit
+  // yet.
   Status scan() {
+    int64_t before = file_time_ns();
+    BATON_TRY(look());
+    const Scanned* newest = newest_entry();
+    if (newest && newest->ctime_ns >= before && wait_for_later_file_time(newest->ctime_ns)) {
+      before = file_time_ns();
+      BATON_TRY(look());
+      newest = newest_entry();
+      if (newest && newest->ctime_ns >= before) return changed_error(newest->path);
+    }
+    for (Root& root : roots_) remember(root);
+    return {};
+  }
+
+  Status look() {
+    roots_.clear();
     roots_.resize(input_.roots.size());
     for (size_t i = 0; i < roots_.size(); ++i) {
       Root& root = roots_[i];
@@ -97,9 +116,16 @@ class Capture {
       if (!root.fd.valid()) continue;
       BATON_ASSIGN(root.entries,
                    scan_tree(root.fd.get(), root.name->path, {{}, input_.options.cancelled}));
-      remember(root);
     }
     return {};
+  }
+
+  const Scanned* newest_entry() const {
+    const Scanned* newest = nullptr;
+    for (const Root& root : roots_)
+      for (const Scanned& entry : root.entries)
+        if (!newest || entry.ctime_ns > newest->ctime_ns) newest = &entry;
+    return newest;
   }
 
   // Pairs each file with what is remembered of it.

@@ -13,6 +13,19 @@ int64_t read_ms(clockid_t id) {
 
 }  // namespace
 
+int64_t file_time_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
+}
+
+bool wait_for_later_file_time(int64_t time_ns) {
+  constexpr int kTries = 50;
+  constexpr timespec kMillisecond{0, 1'000'000};
+  for (int i = 0; i < kTries && file_time_ns() <= time_ns; ++i) nanosleep(&kMillisecond, nullptr);
+  return file_time_ns() > time_ns;
+}
+
 int64_t SystemClock::wall_ms() const { return read_ms(CLOCK_REALTIME); }
 int64_t SystemClock::mono_ms() const { return read_ms(CLOCK_BOOTTIME); }
 

@@ -19,6 +19,14 @@ class Clock {
   virtual void sleep_ms(int64_t milliseconds) = 0;
 };
 
+// The time, in nanoseconds since 1970, that the kernel gives to a file written now. It advances in
+// ticks of up to 10 ms (CLOCK_REALTIME_COARSE): two writes within one may leave the same time
+// behind.
+int64_t file_time_ns();
+// Waits until file_time_ns() is greater than `time_ns`; false when it isn't within 50 ms, because
+// the time lies in the future.
+bool wait_for_later_file_time(int64_t time_ns);
+
 // The machine's clocks. Thread-safe.
 class SystemClock : public Clock {
  public:
