@@ -212,7 +212,7 @@ class Capture {
 
   Status work() {
     // Twice as many as processors are meant to be used: half of them wait for the store.
-    int count = std::max(1, input_.options.threads) * 2;
+    int count = std::max(1, input_.options.threads * 2);
     std::vector<Worker> workers(static_cast<size_t>(count));
     return run_crew(
         count, tasks_.size(),

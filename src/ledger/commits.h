@@ -25,7 +25,7 @@ struct CaptureRoot {
 };
 
 struct CaptureOptions {
-  int threads = 2;
+  int threads = 2;  // processors to use; 0: the caller's thread does everything
   // Asked now and then; true aborts with Code::cancelled.
   std::function<bool()> cancelled;
   std::function<void(uint64_t done, uint64_t total)> progress;
