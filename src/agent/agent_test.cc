@@ -40,7 +40,9 @@ class Listener : public AgentView {
 // A source that reports what it is told when it starts.
 class Announce : public NoticeSource {
  public:
-  explicit Announce(std::vector<Notice> notices) : notices_(std::move(notices)) {}
+  Announce(std::vector<Notice> notices, std::vector<std::string>& acknowledged)
+      : notices_(std::move(notices)), acknowledged_(acknowledged) {}
+  void acknowledge(const Notice& notice) override { acknowledged_.push_back(notice.id); }
   std::string name() const override { return "announce"; }
   void start(NoticeSink sink) override {
     for (const auto& notice : notices_) sink(notice);
@@ -48,6 +50,7 @@ class Announce : public NoticeSource {
 
  private:
   std::vector<Notice> notices_;
+  std::vector<std::string>& acknowledged_;
 };
 
 class Agent : public testing::Test {
@@ -79,7 +82,7 @@ class Agent : public testing::Test {
                       times,
                       [this](const std::string&) {
                         std::vector<std::unique_ptr<NoticeSource>> sources;
-                        sources.push_back(std::make_unique<Announce>(notices_));
+                        sources.push_back(std::make_unique<Announce>(notices_, acknowledged_));
                         return sources;
                       },
                       [](const std::string&) { return std::nullopt; },
@@ -141,6 +144,7 @@ class Agent : public testing::Test {
   NullLog log_;
   Listener view_;
   std::vector<Notice> notices_;
+  std::vector<std::string> acknowledged_;
 };
 
 TEST_F(Agent, ResultsAndOutputOfAProgramThatSucceeds) {
@@ -228,6 +232,8 @@ TEST_F(Agent, ANoticePreemptsAndTheMachineGoes) {
   EXPECT_NE(view_.said.find("15"), std::string::npos);
   EXPECT_NE(view_.said.find("\"source\":\"aws\""), std::string::npos) << view_.said;
   EXPECT_EQ(summary(job).commits.size(), 1u);
+  EXPECT_EQ(acknowledged_, std::vector<std::string>{"one"})
+      << "after the commit, so that the cloud need not wait";
 }
 
 TEST_F(Agent, TheSameNoticeTwiceAndASecondSourceCountOnce) {

@@ -54,9 +54,11 @@ struct Attempt {
   std::string code_dir;                 // read-only snapshot on this machine, "" without code
   std::optional<ProgramSocket> socket;  // listens before the program starts
   std::unique_ptr<Container> container;
-  Fd out, err;             // the program's streams
-  int64_t started_ms = 0;  // monotonic
-  int64_t ran_ms = 0;      // of the program, once it has ended
+  std::vector<std::unique_ptr<NoticeSource>> sources;  // watching from the start of the program on
+  std::optional<Notice> notice;                        // the one that preempts this attempt
+  Fd out, err;                                         // the program's streams
+  int64_t started_ms = 0;                              // monotonic
+  int64_t ran_ms = 0;                                  // of the program, once it has ended
   std::unique_ptr<StoreStream> log;
   std::unique_ptr<MetricsTail> metrics;
   bool program_commits = false;

@@ -121,6 +121,10 @@ Result<DriveResult> end_attempt(Attempt& attempt, Outcome outcome) {
   }
   Status removed = remove_tree(attempt.paths.dir);
   if (!removed.ok()) attempt.parts.log.warn(removed.error().text());
+  // All is durable: a cloud that waits for our word may take the machine now.
+  if (attempt.notice)
+    for (auto& source : attempt.sources) source->acknowledge(*attempt.notice);
+  attempt.sources.clear();
   DriveResult result;
   result.state = attempt.history.summary().state;
   result.outcome = outcome;

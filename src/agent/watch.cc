@@ -17,20 +17,19 @@ Watch::Watch(Attempt& attempt)
     : a_(attempt),
       parts_(attempt.parts),
       socket_(*attempt.socket),
-      notice_event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+      inbox_(std::make_shared<Inbox>()) {
+  inbox_->event.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   next_periodic_ = parts_.clock.mono_ms() + a_.spec().checkpoint_every_ms;
-  sources_ = parts_.make_notices(a_.paths.notice);
-  for (auto& source : sources_)
-    source->start([this](const Notice& notice) {
-      std::lock_guard lock(notice_mutex_);
-      notices_.push_back(notice);
+  a_.sources = parts_.make_notices(a_.paths.notice);
+  for (auto& source : a_.sources)
+    source->start([inbox = inbox_](const Notice& notice) {
+      std::lock_guard lock(inbox->mutex);
+      inbox->notices.push_back(notice);
       uint64_t one = 1;
-      ssize_t ignored = ::write(notice_event_.get(), &one, sizeof one);
+      ssize_t ignored = ::write(inbox->event.get(), &one, sizeof one);
       (void)ignored;
     });
 }
-
-Watch::~Watch() { sources_.clear(); }
 
 void Watch::read_output(Fd& fd, bool is_stderr) {
   char buffer[65536];
@@ -51,7 +50,7 @@ void Watch::read_output(Fd& fd, bool is_stderr) {
 
 void Watch::wait(int64_t timeout_ms) {
   std::vector<pollfd> fds = {{a_.container->exit_fd(), POLLIN, 0},
-                             {notice_event_.get(), POLLIN, 0},
+                             {inbox_->event.get(), POLLIN, 0},
                              {capture_.fd(), POLLIN, 0}};
   if (parts_.signal_fd >= 0) fds.push_back({parts_.signal_fd, POLLIN, 0});
   if (a_.out.valid()) fds.push_back({a_.out.get(), POLLIN, 0});
@@ -114,7 +113,6 @@ Status Watch::run() {
     }
     if (auto exit = a_.container->wait(0)) end_of_program(*exit);
   }
-  sources_.clear();
   int64_t until = parts_.clock.mono_ms() + kDrainMs;
   while ((a_.out.valid() || a_.err.valid()) && parts_.clock.mono_ms() < until) {
     read_output(a_.out, false);

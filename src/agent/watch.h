@@ -14,7 +14,6 @@ class Watch {
  public:
   // The attempt was started: it has a container and a socket.
   explicit Watch(Attempt& attempt);
-  ~Watch();
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
   // Until the program has ended and all it printed has been read. Code::fenced: it was killed
@@ -49,11 +48,15 @@ class Watch {
   AgentParts& parts_;
   ProgramSocket& socket_;
   CaptureThread capture_;
-  std::vector<std::unique_ptr<NoticeSource>> sources_;
 
-  std::mutex notice_mutex_;
-  std::deque<Notice> notices_;  // guarded by notice_mutex_
-  Fd notice_event_;
+  // What the sources' threads have heard. Sources outlive the watch: a notice is acknowledged after
+  // the final commit.
+  struct Inbox {
+    std::mutex mutex;
+    std::deque<Notice> notices;  // guarded by mutex
+    Fd event;                    // readable when there is something
+  };
+  std::shared_ptr<Inbox> inbox_;
 
   bool ended_ = false;
   std::optional<Notice> noticed_;

@@ -45,10 +45,10 @@ void Watch::read_signals() {
 void Watch::read_notices() {
   std::deque<Notice> fresh;
   {
-    std::lock_guard lock(notice_mutex_);
-    fresh.swap(notices_);
+    std::lock_guard lock(inbox_->mutex);
+    fresh.swap(inbox_->notices);
     uint64_t count;
-    ssize_t ignored = ::read(notice_event_.get(), &count, sizeof count);
+    ssize_t ignored = ::read(inbox_->event.get(), &count, sizeof count);
     (void)ignored;
   }
   for (const Notice& notice : fresh) {
@@ -97,6 +97,7 @@ void Watch::on_notice(const Notice& notice) {
     return;
   }
   noticed_ = notice;
+  a_.notice = notice;
   int64_t left = std::max<int64_t>(deadline - now, 0);
   parts_.view.insist(fmt::format("notice from {}: {}; {} left", notice.source,
                                  printable(notice.reason), human_duration_ms(left)));
@@ -117,6 +118,7 @@ void Watch::on_cancelled(const Notice& notice) {
   parts_.view.insist(fmt::format("{} withdrew its notice", notice.source));
   unlink(a_.paths.preempt.c_str());
   a_.machine_going = false;
+  a_.notice.reset();
   kill_at_ = deadline_ = -1;
 }
 
