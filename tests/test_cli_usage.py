@@ -194,7 +194,7 @@ def test_doctor_tells_how_to_fix_what_is_missing(cli):
     env = dict(cli.env, PATH="/nowhere")  # nothing is installed
     done = cli("doctor", check=None, env=env)
     if shutil.which("crun", path="/usr/sbin:/sbin") or shutil.which("runc", path="/usr/sbin:/sbin"):
-        pytest.skip("a container runtime stands in /sbin here and is always found")
+        pytest.skip("impossible here: a container runtime stands in /sbin, where it is always found")
     assert done.returncode == 1 and "fix: apt-get install crun" in done.stdout
 
 

@@ -18,7 +18,7 @@ NAMESPACES = ["unshare", "--map-root-user", "--net", "--mount", "--fork", "--kil
 @pytest.fixture(scope="module", autouse=True)
 def namespaces():
     if subprocess.run(NAMESPACES + ["true"], capture_output=True).returncode != 0:
-        pytest.skip("this machine lets us make no namespaces: run as root, or allow unprivileged user namespaces")
+        pytest.skip("impossible here: this machine lets us make no namespaces: run as root, or allow unprivileged user namespaces")
 
 
 def openssl(*words):
@@ -93,5 +93,5 @@ def test_binary_asks_for_no_loader(baton_bin):
 
 def test_release_binary_is_small(baton_bin):
     if os.environ.get("BATON_BIN"):
-        pytest.skip("BATON_BIN names another build than the release")
+        pytest.skip("impossible here: BATON_BIN names another build than the release")
     assert baton_bin.stat().st_size <= 16 << 20
