@@ -95,6 +95,15 @@ def help_of(baton_bin):
     return look
 
 
+def test_the_readme_names_every_command(baton_bin):
+    listed = subprocess.run([baton_bin, "--help"], capture_output=True, text=True, check=True).stdout
+    commands = re.findall(r"^  ([a-z]+)  ", listed, re.MULTILINE)
+    assert len(commands) > 10
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    missing = [name for name in commands if f"`baton {name}" not in readme and name not in ("completion", "version")]
+    assert missing == []
+
+
 @pytest.mark.parametrize("page", PAGES, **ids)
 def test_commands_and_options_exist(page, help_of):
     for line in commands_named(page):
