@@ -89,7 +89,8 @@ class OciEngine : public Engine {
  private:
   Status need_runtime() const;
   Result<CdiEdits> devices(const ContainerSpec& spec) const;
-  std::vector<std::string> runtime_argv(const std::string& dir, const std::string& id) const;
+  std::vector<std::string> runtime_argv(const std::string& runtime, const std::string& dir,
+                                        const std::string& id) const;
   OciOptions options_;
 };
 
@@ -119,13 +120,23 @@ Result<CdiEdits> OciEngine::devices(const ContainerSpec& spec) const {
   return registry.resolve(names);
 }
 
-std::vector<std::string> OciEngine::runtime_argv(const std::string& dir,
+// crun and runc copy themselves and start again, lest a container overwrite them through /proc
+// (CVE-2019-5736), unless they lie on something read-only already: a view of them is quicker than a
+// copy.
+Result<std::string> read_only_runtime(const std::string& runtime, const std::string& dir,
+                                      Plan& plan) {
+  std::string view = dir + "/" + base_name(runtime);
+  BATON_TRY(replace_file(view, "", false, 0755));
+  plan.bind_tree(runtime, view, true);
+  plan.attach_binds();
+  return view;
+}
+
+std::vector<std::string> OciEngine::runtime_argv(const std::string& runtime, const std::string& dir,
                                                  const std::string& id) const {
-  std::vector<std::string> argv{options_.runtime, "--root", dir + "/state"};
-  argv.push_back(is_crun(options_.runtime) ? "--cgroup-manager=disabled" : "--rootless=true");
-  for (const std::string& word : {std::string("run"), std::string("--no-new-keyring"),
-                                  std::string("--preserve-fds=3"), "--bundle=" + dir, id})
-    argv.push_back(word);
+  std::vector<std::string> argv{runtime, "--root", dir + "/state"};
+  argv.emplace_back(is_crun(runtime) ? "--cgroup-manager=disabled" : "--rootless=true");
+  argv.insert(argv.end(), {"run", "--no-new-keyring", "--preserve-fds=3", "--bundle=" + dir, id});
   return argv;
 }
 
@@ -160,7 +171,8 @@ Result<std::unique_ptr<Container>> OciEngine::start(const ContainerSpec& spec) {
     BATON_ASSIGN(group, open_file(joined, O_PATH | O_DIRECTORY));
   }
   child.plan = &plan;
-  child.argv = runtime_argv(dir, spec.id);
+  BATON_ASSIGN(std::string runtime, read_only_runtime(options_.runtime, dir, plan));
+  child.argv = runtime_argv(runtime, dir, spec.id);
   child.env = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                "XDG_RUNTIME_DIR=" + dir};
   child.in_fd = null.get();

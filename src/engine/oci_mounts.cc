@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstdlib>
 
 #include "base/text.h"
@@ -102,9 +103,16 @@ void plan_cgroup_view(const Cgroup& cgroup, Plan& plan) {
     plan.bind_tree(dir, join_path(base, controller), true);
   plan.mount("tmpfs", base, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755,size=64k");
   plan.tolerate();  // a kernel without cgroups has no such directory
-  for (const auto& [controller, dir] : cgroup.directories())
-    plan.make_dir(join_path(base, controller), 0755);
+  // runc takes a read-only directory for an answer, but not one that is missing.
+  std::vector<std::string> hierarchies;
+  if (auto names = list_dir(base); names.ok() && !exists(base + "/cgroup.procs")) hierarchies = *names;
+  for (const auto& name : hierarchies) {
+    plan.make_dir(join_path(base, name), 0755);
+    plan.tolerate();
+  }
   plan.attach_binds();
+  plan.mount("", base, "", MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
+  plan.tolerate();
 }
 
 // Mount points inside another mount are made by the runtime; in read-only data that would write to
@@ -175,7 +183,7 @@ Result<OciLayout> lay_out(const ContainerSpec& spec, const Cgroup& cgroup, Plan&
   } else {
     std::vector<std::string> lower = spec.root.layers;
     for (const auto& layer : lower)
-      if (!is_directory(layer))
+      if (layer[0] != '/' || !is_directory(layer))
         return Error{Code::not_found, fmt::format("image layer {} is missing", layer),
                      "build the image again"};
     lower.push_back(dir + "/names");
@@ -192,8 +200,13 @@ Result<OciLayout> lay_out(const ContainerSpec& spec, const Cgroup& cgroup, Plan&
     }
     layout.binds.push_back(bind);
   }
-  if (!spec.init_path.empty())
-    layout.binds.push_back({spec.init_path, "/baton/bin/baton", false, true});
+  if (!spec.init_path.empty()) {
+    // /proc/self/exe would be the runtime when the runtime resolves it.
+    std::array<char, PATH_MAX> binary{};
+    if (!realpath(spec.init_path.c_str(), binary.data()))
+      return errno_error(errno, "find " + spec.init_path);
+    layout.binds.push_back({binary.data(), "/baton/bin/baton", false, true});
+  }
   plan_cgroup_view(cgroup, plan);
   return layout;
 }
