@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
 #include <filesystem>
 
 #include "base/ids.h"
@@ -58,9 +59,9 @@ std::string busybox_root(const std::string& directory) {
   std::filesystem::copy_file("/bin/busybox", directory + "/bin/busybox", error);
   if (error) return "";
   for (const char* tool :
-       {"sh",  "true", "cat",  "ls",    "id", "sleep", "touch",    "mount",  "dd", "kill",
-        "ps",  "echo", "stat", "chown", "su", "ip",    "hostname", "mkdir",  "rm", "mknod",
-        "env", "pwd",  "wc",   "head",  "df", "tr",    "grep",     "unshare"})
+       {"sh",  "true",     "cat",  "ls",    "id",   "sleep", "touch",    "mount", "dd",     "kill",
+        "ps",  "echo",     "stat", "chown", "su",   "ip",    "hostname", "mkdir", "rm",     "mknod",
+        "env", "readlink", "pwd",  "wc",    "head", "df",    "tr",       "grep",  "unshare"})
     std::filesystem::create_symlink("busybox", directory + "/bin/" + tool, error);
   return directory;
 }
@@ -71,7 +72,9 @@ TestContainer::TestContainer() : dir_(std::move(TempDir::create("baton-engine"))
   EXPECT_TRUE(make_dirs(spec.work_dir, 0755).ok());
   chmod(dir().c_str(), 0755);
   spec.hostname = "baton-test";
-  spec.init_path = BATON_TEST_PID1;
+  const char* copy =
+      std::getenv("BATON_TEST_PID1");  // for users who cannot enter the build directory
+  spec.init_path = copy ? copy : BATON_TEST_PID1;
   spec.cwd = "/";
   spec.stdout_fd = out_.write_fd();
   spec.stderr_fd = err_.write_fd();

@@ -23,7 +23,7 @@ namespace {
 
 // Made afresh, or of no use inside.
 constexpr std::array kNotShown{"proc", "sys", "dev", "run", "tmp", "boot", "lost+found"};
-// Never homes, whatever a system account's entry in /etc/passwd says.
+// Never homes, whatever a system account's $HOME says.
 constexpr std::array kSystem{"bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc", "opt"};
 
 template <class List>
@@ -48,18 +48,19 @@ Status make(const std::string& path, mode_t mode) {
 
 // Directories that nobody in the container is to see, as real paths.
 std::vector<std::string> hidden_places(const ContainerSpec& spec) {
-  std::vector<std::string> places{"/home", "/root", spec.work_dir};
-  if (const char* home = std::getenv("HOME")) places.emplace_back(home);
-  places.insert(places.end(), spec.root.hidden.begin(), spec.root.hidden.end());
-  std::vector<std::string> real;
-  for (const auto& place : places) {
+  std::vector<std::string> hidden;
+  auto add = [&](const std::string& place, bool may_be_system) {
     std::string path = place.empty() || place[0] != '/' ? "" : real_path(place);
-    if (path.empty() || path == "/" || listed(kSystem, first_part(path)) || listed(real, path))
-      continue;
-    if (listed(kNotShown, first_part(path)) || !is_directory(path)) continue;
-    real.push_back(path);
-  }
-  return real;
+    if (path.empty() || path == "/" || !is_directory(path) || listed(hidden, path)) return;
+    if (listed(kNotShown, first_part(path))) return;
+    if (may_be_system || !listed(kSystem, first_part(path))) hidden.push_back(path);
+  };
+  add("/home", false);
+  add("/root", false);
+  if (const char* home = std::getenv("HOME")) add(home, false);
+  add(spec.work_dir, true);
+  for (const auto& place : spec.root.hidden) add(place, true);
+  return hidden;
 }
 
 // Programs find the machine's resolver through a link into /run, which is private here.

@@ -105,7 +105,8 @@ void plan_cgroup_view(const Cgroup& cgroup, Plan& plan) {
   plan.tolerate();  // a kernel without cgroups has no such directory
   // runc takes a read-only directory for an answer, but not one that is missing.
   std::vector<std::string> hierarchies;
-  if (auto names = list_dir(base); names.ok() && !exists(base + "/cgroup.procs")) hierarchies = *names;
+  if (auto names = list_dir(base); names.ok() && !exists(base + "/cgroup.procs"))
+    hierarchies = *names;
   for (const auto& name : hierarchies) {
     plan.make_dir(join_path(base, name), 0755);
     plan.tolerate();
