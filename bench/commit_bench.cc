@@ -1,18 +1,21 @@
 // How fast commits are, side by side with cp: commit_bench [--gib 2] [--rounds 5] [--dir DIR]
 // [--files 1]
 //
-// Every round takes, in turn, over the same incompressible checkpoint: cp and fsync; a first commit
-// into a directory store; a commit after 1 % of the bytes changed, in one stretch; a restore; cp
-// alone. The order turns from round to round, and ratios are made within a round, so that a machine
-// that is busy for a while troubles all alike. Medians are printed.
+// Every round takes, over the same incompressible checkpoint: cp and fsync; a first commit into a
+// directory store; a commit after 1 % of the bytes changed, in one stretch; then cp and restore,
+// both from the disk, and both from the page cache. The order of the compared ones turns from round
+// to round, and ratios are made within a round, so that a machine that is busy for a while troubles
+// all alike. Medians are printed.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <random>
@@ -77,13 +80,20 @@ class Bench {
   }
 
   void run() {
-    // Steps in groups that keep their inner order; the groups turn.
-    std::vector<std::function<void()>> groups = {[this] { copies(/*sync=*/true); },
-                                                 [this] { commits(); },
-                                                 [this] { copies(/*sync=*/false); }};
     for (int round = 0; round < options_.rounds; ++round) {
-      for (size_t i = 0; i < groups.size(); ++i)
-        groups[(i + static_cast<size_t>(round)) % groups.size()]();
+      const bool turned = round % 2 != 0;
+      if (turned) first_commits();
+      cache(source_, true);
+      copy("cp+fsync", true);
+      if (!turned) first_commits();
+      for (bool cached : {false, true}) {
+        const std::string how = cached ? ", cached" : ", from disk";
+        if (turned) restore("restore" + how, cached);
+        cache(source_, cached);
+        copy("cp" + how, false);
+        if (!turned) restore("restore" + how, cached);
+      }
+      must(remove_tree(store_path_));
       fmt::print(stderr, "round {} of {}: ", round + 1, options_.rounds);
       for (const auto& [name, times] : times_)
         fmt::print(stderr, "{} {:.3f}s  ", name, times.back());
@@ -92,7 +102,6 @@ class Bench {
     print();
   }
 
- private:
   void write(const std::string& path, uint64_t size) {
     Fd fd = must(open_file(path, O_WRONLY | O_CREAT));
     std::string block(kBlock, '\0');
@@ -105,18 +114,41 @@ class Bench {
     if (fsync(fd.get()) != 0) must(errno_error(errno, "sync " + path));
   }
 
-  void copies(bool sync) {
+  // Brings the files of a directory into the page cache, or out of it.
+  static void cache(const std::string& directory, bool in) {
+    std::string block(kBlock, '\0');
+    for (const auto& item : std::filesystem::recursive_directory_iterator(directory)) {
+      if (!item.is_regular_file()) continue;
+      Fd fd = must(open_file(item.path().string(), O_RDONLY));
+      if (!in && (fsync(fd.get()) != 0 || posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED) != 0))
+        must(errno_error(errno, "drop " + item.path().string()));
+      for (uint64_t offset = 0; in; offset += kBlock)
+        if (must(read_at(fd.get(), block.data(), kBlock, offset, item.path().string())) < kBlock)
+          break;
+    }
+  }
+
+  // Leaves as much memory freshly used and given back as the next step fills: a virtual machine's
+  // memory may be backed only when it is touched, and whoever comes first would pay for it.
+  void level_memory() const {
+    void* memory = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (memory != MAP_FAILED) munmap(memory, bytes_);
+  }
+
+  void copy(const std::string& name, bool sync) {
     std::string to = dir_.path() + "/copy";
-    times_[sync ? "cp+fsync" : "cp"].push_back(seconds([&] {
+    level_memory();
+    times_[name].push_back(seconds([&] {
       SpawnOptions cp;
       cp.argv = {"cp", "-r", source_, to};
       must(must(run_command(cp, 600'000)).status.success()
                ? Status()
                : Error{Code::permanent, "cp failed", ""});
       if (!sync) return;
-      for (const std::string& name : must(list_dir(to)))
-        if (fsync(must(open_file(to + "/" + name, O_RDONLY)).get()) != 0)
-          must(errno_error(errno, "sync " + name));
+      for (const std::string& file : must(list_dir(to)))
+        if (fsync(must(open_file(to + "/" + file, O_RDONLY)).get()) != 0)
+          must(errno_error(errno, "sync " + file));
     }));
     must(remove_tree(to));
   }
@@ -134,33 +166,36 @@ class Bench {
       must(errno_error(errno, "write " + path));
   }
 
-  void commits() {
-    std::string store_path = dir_.path() + "/store", back = dir_.path() + "/back";
-    {
-      auto store = must(open_dir_store(store_path, {}));
-      auto committer = make_committer(*store, "bench", 1);
-      std::vector<CaptureRoot> roots = {{"checkpoint", source_}};
-      auto wall = std::chrono::duration_cast<std::chrono::milliseconds>(
-          std::chrono::system_clock::now().time_since_epoch());
-      auto capture = [&](uint64_t seq) {
-        return must(committer->capture(roots, seq, 0, wall.count(), {}));
-      };
-      times_["commit"].push_back(seconds([&] { capture(1); }));
-      change();
-      Captured second;
-      times_["commit 1% changed"].push_back(seconds([&] { second = capture(2); }));
-      times_["restore"].push_back(seconds([&] {
-        must(make_committer(*store, "bench", 2)
-                 ->restore(second.manifest, {{"checkpoint", back}}, {}));
-      }));
-    }
-    must(remove_tree(back));
-    must(remove_tree(store_path));
+  void first_commits() {
+    auto store = must(open_dir_store(store_path_, {}));
+    auto committer = make_committer(*store, "bench", 1);
+    std::vector<CaptureRoot> roots = {{"checkpoint", source_}};
+    auto wall = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::system_clock::now().time_since_epoch());
+    cache(source_, true);
+    level_memory();
+    times_["commit"].push_back(
+        seconds([&] { must(committer->capture(roots, 1, 0, wall.count(), {})); }));
+    change();
+    times_["commit, 1% changed"].push_back(
+        seconds([&] { last_ = must(committer->capture(roots, 2, 0, wall.count(), {})).manifest; }));
+  }
+
+  void restore(const std::string& name, bool cached) {
+    std::string to = dir_.path() + "/back";
+    auto store = must(open_dir_store(store_path_, {}));
+    cache(store_path_, cached);
+    level_memory();
+    times_[name].push_back(seconds([&] {
+      must(make_committer(*store, "bench", 2)->restore(last_, {{"checkpoint", to}}, {}));
+    }));
+    must(remove_tree(to));
   }
 
   void print() const {
     fmt::print("{:<20}{:>10}{:>12}   {}\n", "", "median s", "MB/s", "ratio (median over rounds)");
-    for (const char* name : {"cp+fsync", "commit", "commit 1% changed", "cp", "restore"})
+    for (const char* name : {"cp+fsync", "commit", "commit, 1% changed", "cp, from disk",
+                             "restore, from disk", "cp, cached", "restore, cached"})
       fmt::print("{:<20}{:>10.3f}{:>12.0f}   {}\n", name, median(times_.at(name)),
                  static_cast<double>(bytes_) / median(times_.at(name)) / 1e6, ratio(name));
     rusage usage{};
@@ -172,10 +207,12 @@ class Bench {
   std::string ratio(const std::string& name) const {
     if (name == "commit")
       return fmt::format("{:.2f} of cp+fsync's speed (goal: 0.8)", against("cp+fsync", name));
-    if (name == "commit 1% changed")
+    if (name == "commit, 1% changed")
       return fmt::format("{:.1f} times as fast as the first (goal: 10)", against("commit", name));
-    if (name == "restore")
-      return fmt::format("{:.2f} of cp's speed (goal: 1.0)", against("cp", name));
+    if (name == "restore, from disk")
+      return fmt::format("{:.2f} of cp's speed (goal: 1.0)", against("cp, from disk", name));
+    if (name == "restore, cached")
+      return fmt::format("{:.2f} of cp's speed (goal: 1.0)", against("cp, cached", name));
     return "";
   }
 
@@ -194,6 +231,8 @@ class Bench {
   Options options_;
   TempDir dir_;
   std::string source_;
+  std::string store_path_ = dir_.path() + "/store";
+  Manifest last_;
   uint64_t bytes_ = 0;
   std::mt19937_64 random_{1};
   std::map<std::string, std::vector<double>> times_;
