@@ -58,21 +58,19 @@ Result<Cgroup> Cgroup::create(const CgroupTrees& trees, const std::string& id,
       group.dirs_[controller] = join_path(own, name);
   // Without a limit to set, its controller only costs time; memory is also for what was used.
   if (limits.cpus <= 0) group.dirs_.erase("cpu");
-  if (limits.pids <= 0) group.dirs_.erase("pids");
   std::string lines;
   for (const auto& [controller, dir] : group.dirs_) lines += controller + "\t" + dir + "\n";
   BATON_TRY(replace_file(record, lines, false, 0600));
   for (const auto& [controller, dir] : group.dirs_)
     if (mkdir(dir.c_str(), 0755) != 0 && errno != EEXIST)
       return errno_error(errno, "create control group " + dir);
-  group.apply(limits);
-  for (const auto& [controller, why] : support.missing) {
-    bool wanted =
-        (controller == "cpu" && limits.cpus > 0) || (controller == "memory" && limits.memory > 0);
-    if (wanted)
+  group.apply(support, limits);
+  const std::map<std::string, bool> wanted{
+      {"cpu", limits.cpus > 0}, {"memory", limits.memory > 0}, {"pids", limits.pids > 0}};
+  for (const auto& [controller, why] : support.missing)
+    if (wanted.at(controller))
       group.warnings_.push_back(fmt::format("the {} limit is not enforced: {}{}", controller, why,
                                             support.hint.empty() ? "" : " (" + support.hint + ")"));
-  }
   return group;
 }
 
@@ -106,28 +104,28 @@ void Cgroup::set(const std::string& controller, const std::string& file, const s
         fmt::format("the {} limit is not enforced: {}", what, status.error().message));
 }
 
-void Cgroup::apply(const CgroupLimits& limits) {
-  if (limits.memory > 0) {
+void Cgroup::apply(const CgroupSupport& support, const CgroupLimits& limits) {
+  bool two = version_ == 2;
+  auto usable = [&](const char* controller) { return !support.missing.count(controller); };
+  // Swap counts as memory; kernels without swap accounting have no file for it.
+  if (limits.memory > 0 && usable("memory")) {
     std::string bytes = std::to_string(limits.memory);
-    if (version_ == 2) {
-      set("memory", "memory.max", bytes, "memory");
-      if (exists(join_path(dirs_[""], "memory.swap.max")))
-        set("memory", "memory.swap.max", "0", "swap");
-    } else if (dirs_.count("memory")) {
-      set("memory", "memory.limit_in_bytes", bytes, "memory");
-      const char* with_swap = "memory.memsw.limit_in_bytes";
-      if (exists(join_path(dirs_["memory"], with_swap))) set("memory", with_swap, bytes, "swap");
-    }
+    set("memory", two ? "memory.max" : "memory.limit_in_bytes", bytes, "memory");
+    const char* swap = two ? "memory.swap.max" : "memory.memsw.limit_in_bytes";
+    if (exists(join_path(dirs_[two ? "" : "memory"], swap)))
+      set("memory", swap, two ? "0" : bytes, "swap");
   }
-  if (limits.cpus > 0) {
-    if (version_ == 2) {
+  if (limits.cpus > 0 && usable("cpu")) {
+    if (two) {
       set("cpu", "cpu.max", fmt::format("{} {}", quota(limits.cpus), kPeriod), "cpu");
     } else {
       set("cpu", "cpu.cfs_period_us", std::to_string(kPeriod), "cpu");
       set("cpu", "cpu.cfs_quota_us", quota(limits.cpus), "cpu");
     }
   }
-  if (limits.pids > 0) set("pids", "pids.max", std::to_string(limits.pids), "process");
+  if (usable("pids"))
+    set("pids", "pids.max", std::to_string(limits.pids > 0 ? limits.pids : kDefaultPids),
+        "process");
 }
 
 // "tasks" and not "cgroup.procs": a single thread that moves itself spares the kernel's

@@ -26,10 +26,13 @@ struct CgroupTrees {
 CgroupTrees parse_cgroup_trees(const std::string& mountinfo, const std::string& own);
 CgroupTrees this_process_cgroups();
 
+// A fork bomb's limit, far above what training needs.
+constexpr int64_t kDefaultPids = 16384;
+
 struct CgroupLimits {
   double cpus = 0;      // 0: none
   uint64_t memory = 0;  // bytes, swap included; 0: none
-  int64_t pids = 0;     // 0: none
+  int64_t pids = 0;     // 0: kDefaultPids, where it can be set
 };
 
 // Which controllers can be used here, and why not where they cannot.
@@ -71,7 +74,7 @@ class Cgroup {
  private:
   void set(const std::string& controller, const std::string& file, const std::string& value,
            const std::string& what);
-  void apply(const CgroupLimits& limits);
+  void apply(const CgroupSupport& support, const CgroupLimits& limits);
 
   int version_ = 0;
   std::map<std::string, std::string> dirs_;  // controller → directory; version 2: "" → directory

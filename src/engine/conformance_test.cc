@@ -11,6 +11,7 @@
 #include "base/ids.h"
 #include "engine/engine_fixture.h"
 #include "engine/fake_engine.h"
+#include "engine/oci_engine.h"
 
 namespace baton {
 namespace {
@@ -35,6 +36,7 @@ class EngineConformance : public ::testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
     engine_ = GetParam().make(clock_);
+    if (!engine_) GTEST_SKIP() << "runc is not installed: apt install runc";
     container_.spec.root.host = !GetParam().busybox;
     if (GetParam().busybox)
       container_.spec.root.layers = {busybox_root(container_.dir() + "/root")};
@@ -323,19 +325,25 @@ TEST_P(RealEngineConformance, DiesWithItsAgent) {
 
 std::unique_ptr<Engine> oci(Clock&) { return make_oci_engine(); }
 
+std::unique_ptr<Engine> runc(Clock&) {
+  OciOptions options;
+  options.runtime = find_program("runc").value_or("");
+  return options.runtime.empty() ? nullptr : make_oci_engine(options);
+}
 std::unique_ptr<Engine> process(Clock&) { return make_process_engine(); }
 std::unique_ptr<Engine> fake(Clock& clock) { return std::make_unique<FakeEngine>(clock); }
 
 const Case kImage{"oci_image", oci, true, true};
 const Case kHost{"oci_host", oci, false, true};
+const Case kRunc{"runc", runc, true, true};
 const Case kProcess{"process", process};
 const Case kFake{"fake", fake, false, false, false};
 const auto name_of = [](const auto& test) { return test.param.name; };
 
 INSTANTIATE_TEST_SUITE_P(Engines, EngineConformance,
-                         ::testing::Values(kImage, kHost, kProcess, kFake), name_of);
-INSTANTIATE_TEST_SUITE_P(Engines, RealEngineConformance, ::testing::Values(kImage, kHost, kProcess),
-                         name_of);
+                         ::testing::Values(kImage, kHost, kRunc, kProcess, kFake), name_of);
+INSTANTIATE_TEST_SUITE_P(Engines, RealEngineConformance,
+                         ::testing::Values(kImage, kHost, kRunc, kProcess), name_of);
 
 }  // namespace
 }  // namespace baton

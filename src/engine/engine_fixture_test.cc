@@ -24,7 +24,10 @@ Collected::Collected() {
 
 bool Collected::read_some(int timeout_ms) {
   pollfd entry{read_.get(), POLLIN, 0};
-  if (poll(&entry, 1, timeout_ms) <= 0) return false;
+  if (poll(&entry, 1, timeout_ms) <= 0) {
+    ADD_FAILURE() << "a stream stays open without a word";
+    return false;
+  }
   std::array<char, 4096> part{};
   ssize_t n = read(read_.get(), part.data(), part.size());
   if (n > 0) all_.append(part.data(), static_cast<size_t>(n));

@@ -29,8 +29,6 @@ namespace {
 
 // Long enough for device hooks on a slow disk; a start takes milliseconds.
 constexpr int64_t kStartTimeoutMs = 120'000;
-// A fork bomb's limit, far above what training needs.
-constexpr int64_t kDefaultPids = 16384;
 
 bool is_crun(const std::string& runtime) { return base_name(runtime) == "crun"; }
 
@@ -154,7 +152,7 @@ Result<std::unique_ptr<Container>> OciEngine::start(const ContainerSpec& spec) {
 
   PlannedChild child;
   child.ids = choose_id_map();
-  CgroupLimits limits{spec.cpus, spec.memory, spec.pids > 0 ? spec.pids : kDefaultPids};
+  CgroupLimits limits{spec.cpus, spec.memory, spec.pids};
   BATON_ASSIGN(container->cgroup,
                Cgroup::create(this_process_cgroups(), spec.id, limits, dir + "/cgroups"));
   Plan plan;
