@@ -1,0 +1,64 @@
+// Space: the parameters that a sweep searches over, with their kinds, ranges and conditions.
+//
+// A value type with its checks; shared by the spec (which fills it from YAML), by the optimiser and
+// by the JSON-lines protocol. Thread-safe as any value type.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+
+namespace baton {
+
+// One parameter to search over.
+struct Dimension {
+  enum class Kind {
+    real,      // a number in [min, max]
+    integer,   // a whole number in [min, max]
+    category,  // one of `choices`, without order
+  };
+  std::string name;
+  Kind kind = Kind::real;
+  double min = 0, max = 0;    // real, integer: both inclusive and finite, min < max
+  bool log = false;           // searched on a logarithmic scale; min > 0
+  double step = 0;            // real, integer: only min + k·step; 0 for every value (integer: 1)
+  std::vector<Json> choices;  // category: at least one, all different; strings, numbers or booleans
+  // Used only when each named parameter has one of the listed values (and is itself used). Empty:
+  // always used.
+  std::vector<std::pair<std::string, std::vector<Json>>> when;
+};
+
+struct Space {
+  std::vector<Dimension> dimensions;  // in the order in which the user wrote them
+};
+
+// Values by name. An unused (conditional) parameter is absent. Numbers of integer dimensions are
+// JSON integers, those of real ones JSON floating-point numbers, categories the choice as written.
+using Params = std::vector<std::pair<std::string, Json>>;
+
+// Reads `{"lr": {"min": 1e-5, "max": 0.1, "scale": "log"}, "opt": ["sgd", "adam"], …}`; members of
+// one: min, max, type (real|int), scale (linear|log), step, choices, when. A plain list is short
+// for
+// {"choices": […]}. Errors (Code::invalid) are those of check_space and unknown or mistyped
+// members, with the parameter's name and a did-you-mean.
+Result<Space> space_from_json(const Json& json);
+// The same form; space_from_json gives an equal space back.
+Json space_to_json(const Space& space);
+
+// Code::invalid with one sentence: empty or reversed ranges, a logarithmic scale that touches zero,
+// no or repeated choices, a step that is negative or larger than the range, a condition on an
+// unknown parameter or on a value that it cannot take, conditions in a circle, repeated names.
+Status check_space(const Space& space);
+
+// Code::invalid, naming the parameter, unless `params` has exactly the used parameters with values
+// that the space contains (a real value off its step by rounding only is fine).
+Status check_params(const Space& space, const Params& params);
+
+// Whether dimension `index` is used given the other values in `params`.
+bool is_used(const Space& space, size_t index, const Params& params);
+
+}  // namespace baton
