@@ -1,0 +1,53 @@
+// Codec: the parameters of a space as points of the unit cube, one coordinate a dimension.
+//
+// real: the position in [min, max], on its scale. integer, or real with a step: the range is first
+// widened by half a step at either end, so that on a linear scale the k-th of n levels lies at
+// (k + 0.5) / n and equal volumes decode to each. category: choice k of n at (k + 0.5) / n.
+// decode(encode(p)) gives p back exactly; encode(decode(u)) is the centre of u's cell.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "model/space.h"
+
+namespace baton {
+
+using Point = std::vector<double>;
+
+class Codec {
+ public:
+  // `space` has passed check_space().
+  explicit Codec(Space space);
+
+  const Space& space() const { return space_; }
+  size_t size() const { return space_.dimensions.size(); }
+
+  // Any point with coordinates in [0, 1] (1 included); coordinates of unused dimensions are
+  // ignored.
+  Params decode(const Point& point) const;
+  // `params` have passed check_params(). Unused dimensions get kUnused.
+  Point encode(const Params& params) const;
+  // encode(decode(point)): snaps to levels and choices, marks the unused.
+  Point snap(const Point& point) const;
+
+  // Number of choices of a category; 0 for other dimensions.
+  size_t choices(size_t dimension) const;
+  // Number of different values that a dimension can take; 0: a continuum.
+  uint64_t levels(size_t dimension) const;
+  // Which choice a coordinate of a category means.
+  size_t choice(size_t dimension, double coordinate) const;
+  // Number of different points; 0: a continuum, or more than 2^63.
+  uint64_t points() const;
+
+  // The coordinate of a dimension that is not used: outside the cube, so it cannot be mistaken.
+  static constexpr double kUnused = -1;
+  static bool used(double coordinate) { return coordinate >= 0; }
+
+ private:
+  Space space_;
+  std::vector<size_t> order_;  // dimensions, those that conditions ask about first
+};
+
+}  // namespace baton
