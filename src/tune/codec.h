@@ -3,7 +3,8 @@
 // real: the position in [min, max], on its scale. integer, or real with a step: the range is first
 // widened by half a step at either end, so that on a linear scale the k-th of n levels lies at
 // (k + 0.5) / n and equal volumes decode to each. category: choice k of n at (k + 0.5) / n.
-// decode(encode(p)) gives p back exactly; encode(decode(u)) is the centre of u's cell.
+// decode(encode(p)) gives p back (a real without step up to rounding); encode(decode(u)) is the
+// centre of u's cell.
 #pragma once
 
 #include <cstddef>

@@ -18,8 +18,4 @@ TunerPtr make_hyperband(Space space, TuneOptions options);
 TunerPtr make_pbt(Space space, TuneOptions options);
 TunerPtr make_bayes(Space space, TuneOptions options);
 
-// Code::invalid where options or space do not fit the method (a grid over a continuum, no
-// max_step). `options.method` is one of tune_methods().
-Status check_method(const Space& space, const TuneOptions& options);
-
 }  // namespace baton

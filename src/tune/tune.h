@@ -82,17 +82,17 @@ class Tuner {
   // used up); Code::transient when it must wait for an open trial first (hyperband, pbt).
   virtual Result<Suggestion> ask() = 0;
 
-  // Closes an open trial with its final value. NaN and infinities count as a failure. Code::invalid
-  // when no such trial is open.
+  // Closes an open or paused trial with its final value. NaN and infinities count as a failure.
+  // Code::invalid when no such trial is open or paused; nothing has changed then.
   virtual Status tell(uint64_t id, double value) = 0;
   virtual Status fail(uint64_t id) = 0;
 
-  // Takes an open trial back as if it had never been asked (it was never started). Code::invalid
-  // when no such trial is open.
+  // Takes an open trial back as if it had never been asked (it was never started); its id is not
+  // used again. A resumed trial is paused again. Code::invalid when no such trial is open.
   virtual Status forget(uint64_t id) = 0;
 
-  // An intermediate value at `step` (1, 2, …; not decreasing, repeats of a step after a resume are
-  // ignored). Non-finite values are ignored.
+  // An intermediate value at `step` (1, 2, …; repeats of steps after a resume are ignored, as are
+  // values that are not finite). A trial that was told to pause or to stop is told so again.
   virtual Result<Verdict> report(uint64_t id, int64_t step, double value) = 0;
 
   // A known point from elsewhere; counts for what is learnt, and for best().

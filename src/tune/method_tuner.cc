@@ -1,0 +1,133 @@
+#include <algorithm>
+#include <cmath>
+
+#include "tune/importance.h"
+#include "tune/trials.h"
+
+namespace baton {
+namespace {
+
+Suggestion suggestion_of(const Trial& trial) {
+  return {trial.id, trial.params, trial.resumed, trial.parent, trial.until};
+}
+
+Error not_open(const TrialTable& table, uint64_t id) {
+  const Trial* trial = table.find(id);
+  const std::string name = "trial " + std::to_string(id);
+  if (!trial) {
+    return {Code::invalid, "there is no " + name, "use an id that an earlier ask has given"};
+  }
+  const char* why = trial->state == Trial::State::failed      ? "has already failed"
+                    : trial->state == Trial::State::forgotten ? "was taken back"
+                                                              : "is already closed";
+  return {Code::invalid, name + " " + why, "each trial is closed once"};
+}
+
+}  // namespace
+
+MethodTuner::MethodTuner(Space space, TuneOptions options)
+    : table_(std::move(space), std::move(options)) {}
+
+Result<Suggestion> MethodTuner::ask() {
+  BATON_ASSIGN(Proposal proposal, propose());
+  ++table_.asks_;
+  if (proposal.resume) {
+    Trial& trial = table_.trials_[proposal.resume - 1];
+    trial.state = Trial::State::open;
+    trial.resumed = true;
+    trial.until = proposal.until;
+    return suggestion_of(trial);
+  }
+  Trial trial;
+  trial.id = table_.trials_.size() + 1;
+  trial.params = table_.codec_.decode(proposal.point);
+  trial.point = table_.codec_.encode(trial.params);
+  trial.parent = proposal.parent;
+  trial.until = proposal.until;
+  table_.trials_.push_back(std::move(trial));
+  return suggestion_of(table_.trials_.back());
+}
+
+Status MethodTuner::tell(uint64_t id, double value) {
+  if (!std::isfinite(value)) return fail(id);
+  Trial* trial = table_.find_open(id);
+  if (!trial) return not_open(table_, id);
+  table_.close(*trial, Trial::State::done, table_.cost_of(value));
+  on_closed(*trial);
+  return {};
+}
+
+Status MethodTuner::fail(uint64_t id) {
+  Trial* trial = table_.find_open(id);
+  if (!trial) return not_open(table_, id);
+  table_.close(*trial, Trial::State::failed, 0);
+  on_closed(*trial);
+  return {};
+}
+
+Status MethodTuner::forget(uint64_t id) {
+  Trial* trial = table_.find_open(id);
+  if (!trial) return not_open(table_, id);
+  if (trial->resumed && trial->state == Trial::State::open) {
+    trial->state = Trial::State::paused;
+    return {};
+  }
+  trial->state = Trial::State::forgotten;
+  on_closed(*trial);
+  return {};
+}
+
+Result<Verdict> MethodTuner::report(uint64_t id, int64_t step, double value) {
+  const Trial* known = table_.find(id);
+  if (known && known->state == Trial::State::done) return Verdict::stop;
+  if (known && known->state == Trial::State::paused) return Verdict::pause;
+  Trial* trial = table_.find_open(id);
+  if (!trial) return not_open(table_, id);
+  if (step < 1) {
+    return Error{Code::invalid, "step " + std::to_string(step) + " is not a step",
+                 "steps are counted from 1"};
+  }
+  if (!std::isfinite(value)) return Verdict::go_on;
+  if (!trial->reports.empty() && step <= trial->reports.back().first) return Verdict::go_on;
+  trial->reports.emplace_back(step, table_.cost_of(value));
+  const Verdict verdict = judge(*trial);
+  if (verdict == Verdict::pause) trial->state = Trial::State::paused;
+  if (verdict == Verdict::stop) {
+    table_.close(*trial, Trial::State::done, trial->reports.back().second);
+    on_closed(*trial);
+  }
+  return verdict;
+}
+
+Status MethodTuner::add(const Params& params, double value) {
+  BATON_TRY(check_params(table_.codec_.space(), params));
+  if (!std::isfinite(value)) {
+    return Error{Code::invalid, "the value of a known point must be finite",
+                 "leave failed points out"};
+  }
+  Trial trial;
+  trial.id = table_.trials_.size() + 1;
+  trial.params = params;
+  trial.point = table_.codec_.encode(params);
+  trial.added = true;
+  table_.close(trial, Trial::State::done, table_.cost_of(value));
+  table_.trials_.push_back(std::move(trial));
+  on_closed(table_.trials_.back());
+  return {};
+}
+
+std::optional<Best> MethodTuner::best() const {
+  const Trial* best = table_.best();
+  if (!best) return std::nullopt;
+  return Best{best->id, best->params, table_.value_of(best->cost)};
+}
+
+std::vector<Suggestion> MethodTuner::pending() const {
+  std::vector<Suggestion> pending;
+  for (const Trial* trial : table_.open()) pending.push_back(suggestion_of(*trial));
+  return pending;
+}
+
+std::vector<Importance> MethodTuner::importance() const { return parameter_importance(table_); }
+
+}  // namespace baton
