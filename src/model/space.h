@@ -87,6 +87,8 @@ const Json* find_param(const Params& params, const std::string& name);
 uint64_t count_values(const Dimension& dimension);
 // The k-th of them, in order. Precondition: k < count_values().
 Json value_at(const Dimension& dimension, uint64_t k);
+// Which of them a value is, or is nearest to. Precondition: contains().
+uint64_t level_of(const Dimension& dimension, const Json& value);
 // The value nearest to a number within [min, max]. Precondition: no category.
 Json nearest_value(const Dimension& dimension, double number);
 // Whether the dimension can take this value.

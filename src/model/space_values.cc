@@ -89,12 +89,21 @@ Json value_at(const Dimension& dimension, uint64_t k) {
   return std::clamp(tidy(number), dimension.min, dimension.max);
 }
 
+uint64_t level_of(const Dimension& dimension, const Json& value) {
+  if (dimension.kind == Kind::category)
+    return static_cast<uint64_t>(
+        std::find(dimension.choices.begin(), dimension.choices.end(), value) -
+        dimension.choices.begin());
+  double k = std::round((value.get<double>() - dimension.min) / step_of(dimension));
+  return static_cast<uint64_t>(
+      std::clamp(k, 0.0, static_cast<double>(count_values(dimension) - 1)));
+}
+
 Json nearest_value(const Dimension& dimension, double number) {
   double step = step_of(dimension);
   number = std::clamp(number, dimension.min, dimension.max);
   if (step == 0) return number;
-  auto k = static_cast<uint64_t>(std::round((number - dimension.min) / step));
-  return value_at(dimension, std::min(k, count_values(dimension) - 1));
+  return value_at(dimension, level_of(dimension, number));
 }
 
 bool contains(const Dimension& dimension, const Json& value) {

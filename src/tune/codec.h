@@ -39,16 +39,39 @@ class Codec {
   uint64_t levels(size_t dimension) const;
   // Which choice a coordinate of a category means.
   size_t choice(size_t dimension, double coordinate) const;
-  // Number of different points; 0: a continuum, or more than 2^63.
+  // Number of different points; 0: a continuum, or too many to count.
   uint64_t points() const;
+  // All points one after the other, the last dimension fastest. next() is false after the last one.
+  // Precondition: no dimension is a continuum.
+  Point first() const;
+  bool next(Point& point) const;
 
   // The coordinate of a dimension that is not used: outside the cube, so it cannot be mistaken.
   static constexpr double kUnused = -1;
   static bool used(double coordinate) { return coordinate >= 0; }
 
  private:
+  // Dimension `parent` must be at one of these levels.
+  struct Condition {
+    size_t parent;
+    std::vector<uint64_t> levels;
+  };
+  // What a dimension's coordinate means: low + coordinate · width, before exp() where it is `log`.
+  struct Axis {
+    double low = 0, width = 1;
+    uint64_t levels = 0;
+    std::vector<Condition> when;
+  };
+  static Axis make_axis(const Dimension& dimension);
+  uint64_t level(size_t dimension, double coordinate) const;
+  double centre(size_t dimension, uint64_t level) const;
+  bool is_used_at(size_t dimension, const Point& point) const;
+  // Puts every dimension from place `from` of order_ on at its first level.
+  void restart(Point& point, size_t from) const;
+
   Space space_;
   std::vector<size_t> order_;  // dimensions, those that conditions ask about first
+  std::vector<Axis> axes_;
 };
 
 }  // namespace baton
