@@ -12,8 +12,11 @@ find_library(YAML_CPP_LIBRARY NAMES libyaml-cpp.a REQUIRED)
 find_library(ZSTD_LIBRARY NAMES libzstd.a REQUIRED)
 find_library(XXHASH_LIBRARY NAMES libxxhash.a REQUIRED)
 
+add_library(baton_fmt STATIC cmake/fmt.cc)
+target_include_directories(baton_fmt SYSTEM PUBLIC $<TARGET_PROPERTY:fmt::fmt-header-only,INTERFACE_INCLUDE_DIRECTORIES>)
+
 add_library(baton_deps INTERFACE)
-target_link_libraries(baton_deps INTERFACE fmt::fmt-header-only nlohmann_json::nlohmann_json
+target_link_libraries(baton_deps INTERFACE baton_fmt nlohmann_json::nlohmann_json
                       ${ZSTD_LIBRARY} ${XXHASH_LIBRARY} OpenSSL::SSL OpenSSL::Crypto Threads::Threads)
 target_include_directories(baton_deps SYSTEM INTERFACE ${Boost_INCLUDE_DIRS})
 # Asio without Boost.System's library and without deprecated names.

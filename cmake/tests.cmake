@@ -15,7 +15,7 @@ set(src ${CMAKE_SOURCE_DIR}/src)
 add_executable(pid1_for_tests ${CMAKE_SOURCE_DIR}/tests/pid1_main.cc ${src}/engine/pid1.cc ${src}/os/files.cc
                ${src}/base/result.cc ${src}/base/text.cc)
 target_include_directories(pid1_for_tests PRIVATE ${src})
-target_link_libraries(pid1_for_tests PRIVATE fmt::fmt-header-only)
+target_link_libraries(pid1_for_tests PRIVATE baton_fmt)
 target_compile_options(pid1_for_tests PRIVATE -fno-sanitize=all)
 target_link_options(pid1_for_tests PRIVATE -fno-sanitize=all -static)
 if(TARGET test_engine)
