@@ -77,7 +77,7 @@ def test_a_metrics_file_replaced_by_a_link_tells_nothing(job, tmp_path):
 
 
 def test_two_agents_on_one_job(job):
-    j = job("sleep 5; echo done").start()
+    j = job("sleep 9; echo done").start()  # longer than the pause between two heartbeats
     while not _running(j):
         assert j.agent.poll() is None, j.said()
     second = j.baton("resume", "latest", check=False)

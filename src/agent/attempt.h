@@ -42,6 +42,7 @@ struct Attempt {
   AgentIdentity identity;
   int number = 0;
   AttemptPaths paths;
+  Fd alive;  // the lock that says so to others on this machine
   uint64_t metrics_from = 0;
   std::unique_ptr<Heart> heart;
   std::unique_ptr<Committer> committer;

@@ -7,6 +7,7 @@
 
 #include "agent/attempt.h"
 #include "agent/deliver.h"
+#include "agent/leftovers.h"
 #include "base/text.h"
 #include "model/metrics.h"
 #include "model/plot.h"
@@ -87,6 +88,14 @@ void send_streams(Attempt& attempt) {
                                 status->error().text());
 }
 
+// What cannot be removed now, the next agent on this machine removes.
+void clear_up(Attempt& attempt) {
+  if (!attempt.alive.valid()) return;
+  Status cleared = clear_attempt(attempt.parts.home, attempt.job().id, attempt.number);
+  if (!cleared.ok()) attempt.parts.log.warn(cleared.error().text());
+  attempt.alive.reset();
+}
+
 Event ended_event(const Attempt& attempt, Outcome outcome) {
   Event ended;
   ended.type = EventType::ended;
@@ -119,8 +128,7 @@ Result<DriveResult> end_attempt(Attempt& attempt, Outcome outcome) {
     if (!settled.ok())
       attempt.parts.log.debug(settled.error().text());  // `baton ps` settles it later
   }
-  Status removed = remove_tree(attempt.paths.dir);
-  if (!removed.ok()) attempt.parts.log.warn(removed.error().text());
+  clear_up(attempt);
   // All is durable: a cloud that waits for our word may take the machine now.
   if (attempt.notice)
     for (auto& source : attempt.sources) source->acknowledge(*attempt.notice);
@@ -158,8 +166,7 @@ Result<DriveResult> abandon_attempt(Attempt& attempt, const Error& error) {
   attempt.container.reset();
   if (error.code == Code::fenced) {
     attempt.heart.reset();
-    Status ignored = remove_tree(attempt.paths.dir);  // the new owner may sweep it too
-    (void)ignored;
+    clear_up(attempt);
     return error;
   }
   send_streams(attempt);

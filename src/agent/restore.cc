@@ -2,24 +2,12 @@
 #include <sys/stat.h>
 
 #include "agent/attempt.h"
+#include "agent/leftovers.h"
 #include "base/text.h"
 #include "os/files.h"
 
 namespace baton {
 namespace {
-
-// Removes what earlier attempts left on this machine: their agents are gone, or they would not have
-// been taken over.
-Status sweep_leftovers(const Attempt& attempt) {
-  std::string run = attempt.parts.home + "/run";
-  for (int earlier = 1; earlier <= attempt.number; ++earlier) {
-    AttemptPaths paths = attempt_paths(attempt.parts.home, attempt.job().id, earlier);
-    if (!exists(paths.dir)) continue;
-    BATON_TRY(clean_up_container(fmt::format("{}-{}", attempt.job().id, earlier), paths.engine));
-    BATON_TRY(remove_tree(paths.dir));
-  }
-  return make_dirs(run, 0700);
-}
 
 Status make_attempt_dirs(const AttemptPaths& paths) {
   BATON_TRY(make_dirs(paths.dir, 0700));
@@ -40,7 +28,8 @@ Status make_attempt_dirs(const AttemptPaths& paths) {
 Status restore_attempt(Attempt& attempt) {
   AgentParts& parts = attempt.parts;
   ObjectStore& store = parts.ledger.store();
-  BATON_TRY(sweep_leftovers(attempt));
+  BATON_ASSIGN(attempt.alive, lock_attempt(parts.home, attempt.job().id, attempt.number));
+  sweep_machine(parts.home, parts.log);
   BATON_TRY(make_attempt_dirs(attempt.paths));
   attempt.committer = make_committer(store, attempt.job().id, attempt.number);
   const Summary& summary = attempt.history.summary();

@@ -1,3 +1,4 @@
+#include "agent/leftovers.h"
 #include "cli/commands.h"
 #include "cli/session.h"
 #include "os/files.h"
@@ -16,6 +17,8 @@ Status remove(Context& context, Session& session, const std::string& word) {
 Result<int> run(Context& context) {
   set_talk(context);
   BATON_ASSIGN(Session session, open_session(context));
+  TerminalLog log(context.terminal, false);
+  sweep_machine(session.settings.home, log);
   int status = 0;
   for (const auto& word : context.arguments.all("JOB"))
     if (Status removed = remove(context, session, word); !removed) {

@@ -62,8 +62,12 @@ Result<Cgroup> Cgroup::create(const CgroupTrees& trees, const std::string& id,
   for (const auto& [controller, dir] : group.dirs_) lines += controller + "\t" + dir + "\n";
   BATON_TRY(replace_file(record, lines, false, 0600));
   for (const auto& [controller, dir] : group.dirs_)
-    if (mkdir(dir.c_str(), 0755) != 0 && errno != EEXIST)
-      return errno_error(errno, "create control group " + dir);
+    if (mkdir(dir.c_str(), 0755) != 0 && errno != EEXIST) {
+      Error error = errno_error(errno, "create control group " + dir);
+      Status ignored = group.remove();  // the first failure is the one to tell of
+      (void)ignored;
+      return error;
+    }
   group.apply(support, limits);
   const std::map<std::string, bool> wanted{
       {"cpu", limits.cpus > 0}, {"memory", limits.memory > 0}, {"pids", limits.pids > 0}};

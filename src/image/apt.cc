@@ -14,7 +14,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "image/apt_errors.h"
-#include "image/file_lock.h"
+#include "os/file_lock.h"
 #include "os/files.h"
 #include "os/process.h"
 

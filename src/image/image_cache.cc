@@ -12,10 +12,10 @@
 #include "base/hash.h"
 #include "base/ids.h"
 #include "base/text.h"
-#include "image/file_lock.h"
 #include "image/image_namespace.h"
 #include "image/oldest_files.h"
 #include "os/clock.h"
+#include "os/file_lock.h"
 #include "os/files.h"
 
 namespace baton {

@@ -7,8 +7,8 @@
 #include <future>
 #include <thread>
 
-#include "image/file_lock.h"
 #include "image/host_image.h"
+#include "os/file_lock.h"
 #include "os/files.h"
 #include "os/process.h"
 

@@ -20,6 +20,10 @@ std::string this_boot() {
   return fmt::format("{}/{}", boot, info.st_ino);
 }
 
+std::string_view boot_of(std::string_view boot_and_namespace) {
+  return boot_and_namespace.substr(0, boot_and_namespace.find('/'));
+}
+
 Error fenced(const History& history, const std::string& why) {
   return {Code::fenced, fmt::format("job {} {}", history.job().id, why), ""};
 }
@@ -85,16 +89,20 @@ AgentIdentity AgentIdentity::self() {
   if (gethostname(host, sizeof host - 1) == 0) self.host = host;
   self.agent = new_nonce();
   self.boot = this_boot();
+  self.machine = machine_id();
   self.pid = getpid();
   self.pid_start = process_start_time(getpid()).value_or(0);
   return self;
 }
 
-bool owner_is_gone(const Event& claimed) {
-  if (claimed.boot.empty() || claimed.pid <= 0 || claimed.pid_start == 0 ||
-      claimed.boot != this_boot())
-    return false;
-  return process_start_time(static_cast<pid_t>(claimed.pid)) != claimed.pid_start;
+bool owner_is_gone(const Event& claimed, const AgentIdentity& here) {
+  if (claimed.boot.empty() || here.boot.empty()) return false;
+  if (claimed.boot == here.boot)
+    return claimed.pid > 0 && claimed.pid_start != 0 &&
+           process_start_time(static_cast<pid_t>(claimed.pid)) != claimed.pid_start;
+  // Machines made from one image may share an id, hardly a host name too.
+  return !claimed.machine.empty() && claimed.machine == here.machine && claimed.host == here.host &&
+         boot_of(claimed.boot) != boot_of(here.boot);
 }
 
 Result<Event> claim(History& history, const AgentIdentity& self, int64_t wall_ms,
@@ -112,6 +120,7 @@ Result<Event> claim(History& history, const AgentIdentity& self, int64_t wall_ms
   claimed.agent = self.agent;
   claimed.host = self.host;
   claimed.boot = self.boot;
+  claimed.machine = self.machine;
   claimed.pid = self.pid;
   claimed.pid_start = self.pid_start;
   claimed.metrics_from = metrics_from;

@@ -174,6 +174,38 @@ TEST(BeatWatch, TimeAsleepDoesNotCount) {
   EXPECT_FALSE(watch.stale("a"));
 }
 
+TEST(Owner, IsGoneWithTheBootThatItBelongsTo) {
+  AgentIdentity here;
+  here.host = "box";
+  here.machine = "m1";
+  here.boot = "second/4026531836";
+  Event claimed;
+  claimed.host = "box";
+  claimed.machine = "m1";
+  claimed.boot = "first/4026531836";
+  claimed.pid = getpid();
+  claimed.pid_start = 1;
+  EXPECT_TRUE(owner_is_gone(claimed, here)) << "this machine has restarted";
+  struct Case {
+    const char *host, *machine, *boot, *why;
+  };
+  for (const Case& c : std::vector<Case>{
+           {"other", "m1", "first/4026531836", "a copy of this machine under another name"},
+           {"box", "m2", "first/4026531836", "another machine of the same name"},
+           {"box", "", "first/4026531836", "an agent in a container knows no machine"},
+           {"box", "m1", "second/4026531999", "the same boot, seen from a container"},
+           {"box", "m1", "", "it did not know its boot"}}) {
+    Event other = claimed;
+    other.host = c.host;
+    other.machine = c.machine;
+    other.boot = c.boot;
+    EXPECT_FALSE(owner_is_gone(other, here)) << c.why;
+  }
+  here.machine = "";
+  claimed.machine = "";
+  EXPECT_FALSE(owner_is_gone(claimed, here)) << "machines without an id are not all one";
+}
+
 TEST(Owner, IsGoneOnlyWhenThisMachineKnowsIt) {
   AgentIdentity self = AgentIdentity::self();
   EXPECT_NE(self.agent, AgentIdentity::self().agent);

@@ -148,16 +148,18 @@ class BeatWatch {
 
 // This process, as a `claimed` event describes it.
 struct AgentIdentity {
-  std::string agent;  // a new nonce
-  std::string host;   // host name
-  std::string boot;   // boot id and pid namespace: only where both agree does a pid mean anything
+  std::string agent;    // a new nonce
+  std::string host;     // host name
+  std::string boot;     // boot id and pid namespace: only where both agree does a pid mean anything
+  std::string machine;  // machine_id()
   int64_t pid = 0;
   uint64_t pid_start = 0;
   static AgentIdentity self();
 };
-// True when `claimed` names a process of this very boot and pid namespace that no longer exists:
-// its attempt may be taken over at once.
-bool owner_is_gone(const Event& claimed);
+// True when the claim's process certainly no longer exists, so that its attempt may be taken over
+// at once: it was of `here`'s very boot and pid namespace, or of an earlier boot of `here`'s
+// machine.
+bool owner_is_gone(const Event& claimed, const AgentIdentity& here = AgentIdentity::self());
 
 // Claims the next attempt of an up-to-date history. Code::fenced when the job is final, or another
 // owner lives or was faster; the caller passes `take_over` true when it has found the present owner

@@ -61,6 +61,7 @@ void read_members(Fields& fields, Event& event) {
   event.agent = fields.text("agent", 64);
   event.host = fields.text("host", 255);
   event.boot = fields.text("boot", 64);
+  event.machine = fields.text("machine", 64);
   event.pid = fields.integer("pid", 0, kMaxInt64);
   event.pid_start = fields.unsigned_integer("pid_start");
   event.metrics_from = fields.unsigned_integer("metrics_from", kMaxStreamOffset);
@@ -167,6 +168,7 @@ std::string encode_event(const Event& event) {
   put_text(json, "agent", event.agent);
   put_text(json, "host", clip(event.host, 255));
   put_text(json, "boot", event.boot);
+  put_text(json, "machine", event.machine);
   put_number(json, "pid", event.pid);
   put_number(json, "pid_start", event.pid_start);
   put_number(json, "metrics_from", event.metrics_from);

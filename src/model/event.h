@@ -57,7 +57,8 @@ struct Event {
   int attempt = 0;    // 1..kMaxAttempt; 0 for created, stop_requested, preempt_requested, resumed
   // claimed:
   std::string agent;          // nonce of the agent process
-  std::string host, boot;     // host name, boot id
+  std::string host, boot;     // host name; boot id and pid namespace
+  std::string machine;        // machine_id(), "" where unknown
   int64_t pid = 0;            // the agent's, to notice at once on the same machine that it is gone
   uint64_t pid_start = 0;     // process_start_time of it
   uint64_t metrics_from = 0;  // byte offset in the metrics stream at which this attempt goes on

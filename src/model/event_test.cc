@@ -15,6 +15,7 @@ Event full_event(EventType type) {
   event.agent = "agentnonce";
   event.host = "machine";
   event.boot = "b00t";
+  event.machine = "0123456789abcdef";
   event.pid = 4711;
   event.pid_start = 99;
   event.metrics_from = 12345;

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/hash.h"
 #include "base/text.h"
 #include "os/clock.h"
 #include "os/files.h"
@@ -263,6 +265,15 @@ Result<std::string> self_path() {
 std::string boot_id() {
   auto text = read_file("/proc/sys/kernel/random/boot_id", 256);
   return text.ok() ? std::string(trim(*text)) : "";
+}
+
+std::string machine_id() {
+  struct stat info {};
+  constexpr ino_t kFirstPidNamespace = 0xEFFFFFFC;  // PROC_PID_INIT_INO, Linux since 3.8
+  if (stat("/proc/self/ns/pid", &info) != 0 || info.st_ino != kFirstPidNamespace) return "";
+  auto text = read_file("/etc/machine-id", 256);
+  std::string id = text.ok() ? std::string(trim(*text)) : "";
+  return id.size() == 32 ? sha256_hex("baton machine " + id).substr(0, 32) : "";
 }
 
 std::optional<uint64_t> process_start_time(pid_t pid) {

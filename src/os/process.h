@@ -78,6 +78,9 @@ Result<std::string> self_path();
 
 // This machine's boot, from /proc/sys/kernel/random/boot_id; "" where there is none.
 std::string boot_id();
+// This installation's id, from /etc/machine-id, hashed as machine-id(5) asks for; "" where there is
+// none, and inside containers, which share what their image or the machine says.
+std::string machine_id();
 // Start time of a process in clock ticks since boot (field 22 of /proc/PID/stat), to tell a pid
 // from its re-use; none when there is no such process.
 std::optional<uint64_t> process_start_time(pid_t pid);

@@ -171,6 +171,27 @@ class Trial:
         left = [p for p in pathlib.Path("/proc").glob("[0-9]*") if str(self.dir) in command_of(int(p.name))]
         if left:
             raise Failure(f"processes were left running: {[command_of(int(p.name)) for p in left]}")
+        self.verify_machine()
+
+    def verify_machine(self):
+        """The last agent may have been killed too, after the job's end; then gc clears up what it left."""
+        self.say(f"left on this machine before gc: {self.leftovers()}")
+        self.baton("store", "gc")
+        if left := self.leftovers():
+            raise Failure(f"left on this machine: {left}")
+
+    def leftovers(self):
+        """Control groups of this store's jobs, mounts in its directory, directories of its attempts."""
+        jobs = os.listdir(self.dir / "store" / "jobs")
+        groups = [path for path, _, _ in os.walk("/sys/fs/cgroup") if any(f"baton-{job}-" in path for job in jobs)]
+        mounts = []
+        for table in pathlib.Path("/proc").glob("[0-9]*/mountinfo"):
+            try:
+                mounts += [line for line in table.read_text().splitlines() if str(self.dir) in line]
+            except OSError:
+                pass
+        run = self.dir / "home" / "run"
+        return groups + mounts + (os.listdir(run) if run.is_dir() else [])
 
 
 def command_of(pid):

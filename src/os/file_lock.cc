@@ -1,4 +1,4 @@
-#include "image/file_lock.h"
+#include "os/file_lock.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -45,8 +45,8 @@ Result<Fd> lock_file(const std::string& path, LockMode mode, const std::function
   }
 }
 
-Result<Fd> try_lock_file(const std::string& path, LockMode mode) {
-  BATON_ASSIGN(Fd fd, open_file(path, O_RDONLY));
+Result<Fd> try_lock_file(const std::string& path, LockMode mode, bool create) {
+  BATON_ASSIGN(Fd fd, open_file(path, create ? O_RDWR | O_CREAT : O_RDONLY, 0600));
   if (lock(fd.get(), (mode == LockMode::shared ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK)
       return Error{Code::exists, path + " is locked by another process", ""};

@@ -15,8 +15,9 @@ enum class LockMode { shared, exclusive };
 // the lock. `waiting` is called once if somebody else holds it.
 Result<Fd> lock_file(const std::string& path, LockMode mode, const std::function<void()>& waiting);
 
-// The same without waiting and without creating: Code::exists when somebody else holds the lock,
-// Code::not_found when there is no such file.
-Result<Fd> try_lock_file(const std::string& path, LockMode mode);
+// The same without waiting: Code::exists when somebody else holds the lock. The file is created
+// only with `create`, and then its directory must exist; without, Code::not_found when there is
+// none.
+Result<Fd> try_lock_file(const std::string& path, LockMode mode, bool create = false);
 
 }  // namespace baton

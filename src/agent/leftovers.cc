@@ -1,0 +1,80 @@
+#include "agent/leftovers.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <set>
+
+#include "agent/agent.h"
+#include "base/ids.h"
+#include "base/text.h"
+#include "engine/engine.h"
+#include "engine/user_namespace.h"
+#include "model/event.h"
+#include "os/file_lock.h"
+#include "os/files.h"
+
+namespace baton {
+namespace {
+
+std::string lock_path(const std::string& home, const std::string& job, int attempt) {
+  return attempt_dir(home, job, attempt) + ".lock";
+}
+
+struct AttemptName {
+  std::string job;
+  int attempt = 0;
+  auto operator<=>(const AttemptName&) const = default;
+};
+
+// Of "<job>-<attempt>" and "<job>-<attempt>.lock"; attempt 0 for any other name.
+AttemptName parse_name(std::string_view name) {
+  constexpr std::string_view kLock = ".lock";
+  if (ends_with(name, kLock)) name.remove_suffix(kLock.size());
+  size_t dash = name.rfind('-');
+  if (dash == std::string_view::npos || !is_job_id(name.substr(0, dash))) return {};
+  AttemptName found{std::string(name.substr(0, dash)), 0};
+  const char* end = name.data() + name.size();
+  auto [stop, error] = std::from_chars(name.data() + dash + 1, end, found.attempt);
+  if (error != std::errc{} || stop != end || found.attempt < 1 || found.attempt > kMaxAttempt)
+    return {};
+  return found;
+}
+
+}  // namespace
+
+Result<Fd> lock_attempt(const std::string& home, const std::string& job, int attempt) {
+  BATON_TRY(make_dirs(home + "/run", 0700));
+  return try_lock_file(lock_path(home, job, attempt), LockMode::exclusive, true);
+}
+
+Status clear_attempt(const std::string& home, const std::string& job, int attempt) {
+  std::string dir = attempt_dir(home, job, attempt);
+  if (exists(dir)) {
+    BATON_TRY(clean_up_container(fmt::format("{}-{}", job, attempt), dir + "/engine"));
+    BATON_TRY(remove_tree_as_root(dir));
+  }
+  return remove_tree(lock_path(home, job, attempt));
+}
+
+int sweep_machine(const std::string& home, Log& log) {
+  auto names = list_dir(home + "/run");
+  if (!names) return 0;
+  std::set<AttemptName> attempts;
+  for (const auto& name : *names)
+    if (AttemptName parsed = parse_name(name); parsed.attempt > 0) attempts.insert(parsed);
+  int cleared = 0;
+  for (const auto& [job, attempt] : attempts) {
+    auto lock = lock_attempt(home, job, attempt);
+    if (!lock) continue;  // its agent lives
+    Status status = clear_attempt(home, job, attempt);
+    if (!status.ok())
+      log.warn(fmt::format("what attempt {} of job {} left on this machine stays for now: {}",
+                           attempt, job, status.error().text()));
+    else
+      ++cleared;
+  }
+  return cleared;
+}
+
+}  // namespace baton

@@ -1,0 +1,27 @@
+// What attempts keep on this machine below HOME/run, and clearing up after those whose agent died.
+//
+//   <job>-<attempt>/        directories of the attempt, and the engine's record of its cgroups
+//   <job>-<attempt>.lock    locked by the attempt's agent for as long as it lives
+#pragma once
+
+#include <string>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "os/fd.h"
+
+namespace baton {
+
+// Marks the attempt as alive for as long as the descriptor is open. Code::exists when another
+// process holds it.
+Result<Fd> lock_attempt(const std::string& home, const std::string& job, int attempt);
+
+// Removes what the attempt has here: container, cgroups, directories, lock. The record of what
+// could not be removed stays for the next call. Precondition: the caller holds the lock.
+Status clear_attempt(const std::string& home, const std::string& job, int attempt);
+
+// Clears every attempt in `home` whose agent is gone, whichever job's it is. What cannot be cleared
+// now is warned of and stays for the next time. Returns how many attempts were cleared.
+int sweep_machine(const std::string& home, Log& log);
+
+}  // namespace baton
