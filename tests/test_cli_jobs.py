@@ -202,7 +202,7 @@ def test_json_schemas(cli):
         "argv", "image.form", "code_tree", "spec_file", "submitter", "provenance.baton", "notice_file", "agent_log"}
     assert members(cli.json("ps")) == {"id", "name", "state", "abandoned", "problem", "attempts", "ran_ms", "created_at"}
     assert members(cli.json("store", "check")) == {"damaged", "findings"}
-    assert members(cli.json("store", "gc")) == {"objects", "bytes", "jobs", "tidied", "skipped"}
+    assert members(cli.json("store", "gc")) == {"objects", "bytes", "jobs", "tidied", "attempts", "skipped"}
     assert members(cli.json("results", "latest")) == {"id", "directory", "fetched"}
     assert members(json.loads(cli("results", "latest", "--list", "--json").stdout)) == {
         "id", "commit", "files", "files.path", "files.kind", "files.size"}
