@@ -16,7 +16,8 @@ class Sobol {
  public:
   // Scrambled by `seed`. Dimensions above the table's end get independent uniform numbers.
   Sobol(size_t dimensions, uint64_t seed);
-  // The unscrambled sequence, which starts at the origin; for comparison with others'.
+  // The unscrambled sequence in Gray code's order, which starts at the origin; for comparison with
+  // others'.
   static Sobol plain(size_t dimensions);
 
   // The index-th point (0, 1, …, 2^32 - 1).

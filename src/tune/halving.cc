@@ -1,0 +1,215 @@
+// asha and hyperband: asynchronous successive halving with promotion from checkpoints (Li et al.,
+// "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020, algorithm 2).
+//
+// Rungs are at the steps min_step · reduction^k below max_step, and at max_step. A trial that comes
+// to a rung goes on at once when it is among the best 1/reduction of all that have come there;
+// otherwise it pauses, and ask() resumes it when later results have moved it up. hyperband runs
+// several brackets, the b-th of which begins at rung b, with new trials in the proportions of Li et
+// al., "Hyperband", JMLR 2018.
+//
+// New trials are drawn as in BOHB (Falkner, Klein, Hutter, ICML 2018): every third one from a Sobol
+// sequence, the others by tpe from the results at the highest rung that has enough of them.
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+
+#include "tune/draw.h"
+#include "tune/methods.h"
+#include "tune/tpe.h"
+
+namespace baton {
+namespace {
+
+constexpr size_t kEnoughResults = 10;
+
+std::vector<int64_t> rung_steps(const TuneOptions& options) {
+  std::vector<int64_t> steps;
+  for (int64_t step = options.min_step; step < options.max_step; step *= options.reduction) {
+    steps.push_back(step);
+    if (step > options.max_step / options.reduction) break;
+  }
+  steps.push_back(options.max_step);
+  return steps;
+}
+
+class HalvingTuner : public MethodTuner {
+ public:
+  HalvingTuner(const Space& space, const TuneOptions& options, bool all_brackets)
+      : MethodTuner(space, options),
+        start_(space.dimensions.size(), options.seed),
+        steps_(rung_steps(options)),
+        brackets_(all_brackets ? steps_.size() : 1) {}
+
+ protected:
+  Result<Proposal> propose() override {
+    if (uint64_t id = promotable()) {
+      Proposal proposal;
+      proposal.resume = id;
+      proposal.until = steps_[members_[id].rung];
+      return proposal;
+    }
+    const TuneOptions& options = table().options();
+    if (options.trials > 0 && members_.size() >= options.trials) return nothing_left();
+    Proposal proposal;
+    Rng numbers = rng(0);
+    proposal.point = fresh_point(table(), [&](uint64_t i) { return draw(i, numbers); });
+    size_t bracket = next_bracket();
+    members_[table().trials().size() + 1] = {bracket, bracket};
+    proposal.until = steps_[bracket];
+    return proposal;
+  }
+
+  Verdict judge(const Trial& trial) override {
+    Member& member = members_[trial.id];
+    while (trial.reports.back().first >= steps_[member.rung]) {
+      if (member.rung + 1 == steps_.size()) return Verdict::stop;
+      if (!is_among_best(trial.id, member)) return Verdict::pause;
+      ++member.rung;
+    }
+    return Verdict::go_on;
+  }
+
+  void on_closed(const Trial& trial) override {
+    if (trial.state == Trial::State::forgotten) members_.erase(trial.id);
+  }
+
+  Json save_method() const override {
+    Json json = Json::array();
+    for (const auto& [id, member] : members_) json.push_back({id, member.bracket, member.rung});
+    return json;
+  }
+
+  Status load_method(const Json& saved) override {
+    const Error bad{Code::invalid, "the rungs are damaged in a saved tuner",
+                    "load exactly what save wrote"};
+    if (!saved.is_array()) return bad;
+    for (const Json& one : saved) {
+      if (!one.is_array() || one.size() != 3) return bad;
+      for (const Json& number : one)
+        if (!number.is_number_integer() || number.get<int64_t>() < 0) return bad;
+      Member member{one[1].get<size_t>(), one[2].get<size_t>()};
+      auto id = one[0].get<uint64_t>();
+      if (!table().find(id) || member.bracket >= brackets_ || member.rung >= steps_.size())
+        return bad;
+      members_[id] = member;
+    }
+    for (const Trial& trial : table().trials())
+      if (trial.state == Trial::State::paused && trial.reports.empty()) return bad;
+    for (const Trial& trial : table().trials())
+      if (!trial.added && trial.state != Trial::State::forgotten && !members_.count(trial.id))
+        return bad;
+    return {};
+  }
+
+ private:
+  struct Member {
+    size_t bracket = 0;
+    size_t rung = 0;  // that it is on its way to, or paused at
+  };
+
+  // A trial's cost at a rung; a trial that ended before by itself stays as good as it was.
+  std::optional<double> cost_at(const Trial& trial, size_t rung) const {
+    if (trial.state == Trial::State::failed || trial.state == Trial::State::forgotten) return {};
+    for (const auto& [step, cost] : trial.reports)
+      if (step >= steps_[rung]) return cost;
+    if (trial.state == Trial::State::done) return trial.cost;
+    return {};
+  }
+
+  // Ids of those that came to a rung of a bracket and belong to its best 1/reduction, best first.
+  std::vector<uint64_t> best_at(size_t bracket, size_t rung) const {
+    std::vector<std::pair<double, uint64_t>> results;
+    for (const auto& [id, member] : members_) {
+      if (member.bracket != bracket) continue;
+      if (auto cost = cost_at(*table().find(id), rung)) results.emplace_back(*cost, id);
+    }
+    std::sort(results.begin(), results.end());
+    results.resize(results.size() / static_cast<size_t>(table().options().reduction));
+    std::vector<uint64_t> ids;
+    for (const auto& [cost, id] : results) ids.push_back(id);
+    return ids;
+  }
+
+  bool is_among_best(uint64_t id, const Member& member) const {
+    auto best = best_at(member.bracket, member.rung);
+    return std::find(best.begin(), best.end(), id) != best.end();
+  }
+
+  bool is_paused(uint64_t id) const { return table().find(id)->state == Trial::State::paused; }
+
+  // A paused trial to go on with, its rung already moved up; 0 when there is none.
+  uint64_t promotable() {
+    // Promoted before, but taken back by forget().
+    for (const auto& [id, member] : members_)
+      if (is_paused(id) && table().find(id)->reports.back().first < steps_[member.rung]) return id;
+    for (size_t rung = steps_.size() - 1; rung-- > 0;)
+      for (size_t bracket = 0; bracket < std::min(brackets_, rung + 1); ++bracket)
+        for (uint64_t id : best_at(bracket, rung))
+          if (members_[id].rung == rung && is_paused(id)) {
+            ++members_[id].rung;
+            return id;
+          }
+    return 0;
+  }
+
+  Error nothing_left() const {
+    if (!table().open().empty())
+      return {Code::transient, "every trial is running or paused", "wait for the next report"};
+    return {Code::not_found, "all trials have been given out, and none is to be promoted", ""};
+  }
+
+  // The bracket that is furthest behind its share of the trials.
+  size_t next_bracket() const {
+    std::vector<double> given(brackets_);
+    for (const auto& [id, member] : members_) ++given[member.bracket];
+    size_t next = 0;
+    double least = 0;
+    for (size_t b = 0; b < brackets_; ++b) {
+      // Bracket b halves brackets_ - 1 - b times.
+      const auto halvings = static_cast<double>(brackets_ - 1 - b);
+      double wanted = std::ceil(static_cast<double>(brackets_) / (halvings + 1) *
+                                std::pow(table().options().reduction, halvings));
+      if (double part = (given[b] + 1) / wanted; b == 0 || part < least) next = b, least = part;
+    }
+    return next;
+  }
+
+  Point draw(uint64_t attempt, Rng& numbers) {
+    const uint64_t place = table().trials().size() + attempt;
+    if (members_.size() % 3 != 2)
+      if (auto data = results_to_learn_from()) return tpe_point(table().codec(), *data, numbers);
+    return start_.at(place);
+  }
+
+  // Those of the highest rung with enough of them.
+  std::optional<TpeData> results_to_learn_from() const {
+    const size_t enough = std::max(kEnoughResults, table().codec().size() + 2);
+    for (size_t rung = steps_.size(); rung-- > 0;) {
+      TpeData data;
+      for (const Trial& trial : table().trials())
+        if (auto cost = cost_at(trial, rung))
+          data.observed.emplace_back(&trial.point, *cost);
+        else if (trial.state == Trial::State::open)
+          data.pending.push_back(&trial.point);
+      if (data.observed.size() >= enough) return data;
+    }
+    return {};
+  }
+
+  Sobol start_;
+  std::vector<int64_t> steps_;
+  size_t brackets_;
+  std::map<uint64_t, Member> members_;  // all that were asked and not taken back
+};
+
+}  // namespace
+
+TunerPtr make_asha(Space space, TuneOptions options) {
+  return std::make_unique<HalvingTuner>(space, options, false);
+}
+TunerPtr make_hyperband(Space space, TuneOptions options) {
+  return std::make_unique<HalvingTuner>(space, options, true);
+}
+
+}  // namespace baton

@@ -1,0 +1,249 @@
+// pbt: population based training (Jaderberg et al., arXiv:1711.09846, 2017), asynchronous.
+//
+// A population of members trains side by side. Every min_step steps a member is compared with those
+// that have come as far: one among the worst fifth is stopped, and a new trial takes its place,
+// which starts from a copy of the checkpoint of one of the best fifth with parameters near to its.
+// While there are more members than run at once, those ahead pause for those behind.
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "tune/draw.h"
+#include "tune/methods.h"
+
+namespace baton {
+namespace {
+
+constexpr size_t kFewest = 4;       // members; with fewer there is no worst fifth to speak of
+constexpr uint64_t kMost = 10'000;  // members
+constexpr uint64_t kUsual = 8;      // members, where nothing tells how many
+constexpr double kShare = 5;        // one of so many is replaced, and one of so many copied
+constexpr double kRedrawn = 0.25;   // how likely a parameter is drawn anew
+constexpr double kMoved = 0.1;      // of a range, otherwise, either way
+enum Purpose : uint64_t { kParent, kExplore };
+
+// The total of trials is the population and its replacements: a fifth of it at each comparison.
+size_t population_size(const TuneOptions& options) {
+  const auto parallel = std::min(static_cast<uint64_t>(options.parallel), kMost);
+  if (options.trials == 0) return std::max(kUsual, parallel);
+  const double comparisons =
+      std::floor(static_cast<double>(options.max_step - 1) / static_cast<double>(options.min_step));
+  const auto trials = static_cast<double>(std::min(options.trials, 2 * kMost));
+  auto size = std::min(kMost, static_cast<uint64_t>(trials / (1 + comparisons / kShare)));
+  return std::min(options.trials, std::max({size, uint64_t{kFewest}, parallel}));
+}
+
+class PbtTuner : public MethodTuner {
+ public:
+  PbtTuner(const Space& space, const TuneOptions& options)
+      : MethodTuner(space, options),
+        start_(space.dimensions.size(), options.seed),
+        slots_(population_size(options)) {}
+
+ protected:
+  Result<Proposal> propose() override {
+    Proposal proposal;
+    proposal.until = table().options().max_step;
+    const uint64_t next_id = table().trials().size() + 1;
+    for (Slot& slot : slots_) {
+      if (slot.state != Slot::State::empty) continue;
+      proposal.point = fresh_point(table(), [&](uint64_t i) { return start_.at(next_id - 1 + i); });
+      slot = {Slot::State::taken, next_id, false};
+      return proposal;
+    }
+    for (Slot& slot : slots_) {
+      if (slot.state != Slot::State::vacated) continue;
+      const Trial* parent = choose_parent();
+      if (parent) {
+        proposal.parent = parent->id;
+        proposal.point = explore(parent->point);
+        starts_[next_id] = parent->reports.back().first;
+      } else {
+        proposal.point =
+            fresh_point(table(), [&](uint64_t i) { return start_.at(next_id - 1 + i); });
+      }
+      slot = {Slot::State::taken, next_id, true};
+      return proposal;
+    }
+    if ((proposal.resume = furthest_behind()) != 0) return proposal;
+    if (!table().open().empty())
+      return Error{Code::transient, "every member of the population is running",
+                   "wait for the next report"};
+    return Error{Code::not_found, "the whole population has been trained to its end", ""};
+  }
+
+  Verdict judge(const Trial& trial) override {
+    const int64_t step = trial.reports.back().first, every = table().options().min_step;
+    if (step >= table().options().max_step) return Verdict::stop;
+    const int64_t before = trial.reports.size() > 1 ? trial.reports[trial.reports.size() - 2].first
+                                                    : start_of(trial.id);
+    if (step / every == before / every) return Verdict::go_on;
+    if (may_replace() && is_among_worst(trial, step)) {
+      if (Slot* slot = slot_of(trial.id)) slot->state = Slot::State::vacated;
+      return Verdict::stop;
+    }
+    return somebody_is_behind(trial.id, step) ? Verdict::pause : Verdict::go_on;
+  }
+
+  void on_closed(const Trial& trial) override {
+    Slot* slot = slot_of(trial.id);
+    if (!slot) return;
+    if (trial.state == Trial::State::forgotten) {
+      slot->state = slot->was_replacement ? Slot::State::vacated : Slot::State::empty;
+      starts_.erase(trial.id);
+    } else if (slot->state == Slot::State::taken) {
+      bool replace = trial.state == Trial::State::failed && may_replace();
+      slot->state = replace ? Slot::State::vacated : Slot::State::finished;
+    }
+  }
+
+  Json save_method() const override {
+    Json slots = Json::array(), starts = Json::array();
+    for (const Slot& slot : slots_)
+      slots.push_back({static_cast<int>(slot.state), slot.id, slot.was_replacement});
+    for (const auto& [id, step] : starts_) starts.push_back({id, step});
+    return {{"slots", slots}, {"starts", starts}};
+  }
+
+  Status load_method(const Json& saved) override {
+    const Error bad{Code::invalid, "the population is damaged in a saved tuner",
+                    "load exactly what save wrote"};
+    if (!saved.is_object() || !saved.contains("slots") || !saved.contains("starts")) return bad;
+    const Json &slots = saved["slots"], &starts = saved["starts"];
+    if (!slots.is_array() || slots.size() != slots_.size() || !starts.is_array()) return bad;
+    for (size_t i = 0; i < slots_.size(); ++i) {
+      const Json& one = slots[i];
+      if (!one.is_array() || one.size() != 3 || !one[0].is_number_integer() ||
+          !one[1].is_number_integer() || !one[2].is_boolean())
+        return bad;
+      auto state = one[0].get<int64_t>();
+      auto id = one[1].get<uint64_t>();
+      bool taken = state == static_cast<int64_t>(Slot::State::taken);
+      if (state < 0 || state > static_cast<int64_t>(Slot::State::finished) ||
+          (taken && !table().find(id)))
+        return bad;
+      slots_[i] = {static_cast<Slot::State>(state), id, one[2].get<bool>()};
+    }
+    for (const Trial& trial : table().trials())
+      if (trial.state == Trial::State::paused && trial.reports.empty()) return bad;
+    for (const Json& one : starts) {
+      if (!one.is_array() || one.size() != 2 || !one[0].is_number_integer() ||
+          !one[1].is_number_integer())
+        return bad;
+      starts_[one[0].get<uint64_t>()] = one[1].get<int64_t>();
+    }
+    return {};
+  }
+
+ private:
+  // A place in the population.
+  struct Slot {
+    enum class State { empty, taken, vacated, finished };
+    State state = State::empty;
+    uint64_t id = 0;               // taken: by which trial
+    bool was_replacement = false;  // the trial took another one's place
+  };
+
+  Slot* slot_of(uint64_t id) {
+    auto slot =
+        std::find_if(slots_.begin(), slots_.end(), [&](const Slot& one) { return one.id == id; });
+    return slot == slots_.end() ? nullptr : &*slot;
+  }
+
+  bool may_replace() const {
+    const TuneOptions& options = table().options();
+    return options.trials == 0 || table().trials().size() < options.trials;
+  }
+
+  // The step that a trial inherited.
+  int64_t start_of(uint64_t id) const {
+    auto start = starts_.find(id);
+    return start == starts_.end() ? 0 : start->second;
+  }
+
+  static bool has_result(const Trial& trial) {
+    return !trial.reports.empty() && trial.state != Trial::State::failed &&
+           trial.state != Trial::State::forgotten;
+  }
+
+  // Among all that came to this step by themselves, whether the trial is one of the worst.
+  bool is_among_worst(const Trial& trial, int64_t step) const {
+    std::vector<double> others;
+    for (const Trial& other : table().trials()) {
+      if (other.id == trial.id || !has_result(other)) continue;
+      for (const auto& [at, cost] : other.reports)
+        if (at >= step) {
+          others.push_back(cost);
+          break;
+        }
+    }
+    const size_t all = others.size() + 1;
+    if (all < kFewest) return false;
+    const double cost = trial.reports.back().second;
+    const auto worse = static_cast<size_t>(
+        std::count_if(others.begin(), others.end(), [&](double other) { return other > cost; }));
+    return worse < std::max<size_t>(all / static_cast<size_t>(kShare), 1) && worse < all - 1 &&
+           *std::min_element(others.begin(), others.end()) < cost;
+  }
+
+  // One of the best fifth by the latest result; null before there is any.
+  const Trial* choose_parent() const {
+    std::vector<std::pair<double, const Trial*>> ranked;
+    for (const Trial& trial : table().trials())
+      if (has_result(trial)) ranked.emplace_back(trial.reports.back().second, &trial);
+    if (ranked.empty()) return nullptr;
+    std::sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) {
+      return a.first != b.first ? a.first < b.first : a.second->id < b.second->id;
+    });
+    const size_t best = std::max<size_t>(slots_.size() / static_cast<size_t>(kShare), 1);
+    return ranked[rng(kParent).below(std::min(best, ranked.size()))].second;
+  }
+
+  Point explore(const Point& parent) const {
+    const Codec& codec = table().codec();
+    Rng numbers = rng(kExplore);
+    Point point = parent;
+    for (size_t i = 0; i < point.size(); ++i) {
+      const bool redraw = numbers.uniform() < kRedrawn || !Codec::used(point[i]);
+      const double drawn = numbers.uniform(), move = numbers.uniform() < 0.5 ? -kMoved : kMoved;
+      if (redraw)
+        point[i] = drawn;
+      else if (codec.choices(i) == 0)
+        point[i] = std::clamp(point[i] + move, 0.0, 1.0);
+    }
+    return codec.snap(point);
+  }
+
+  bool somebody_is_behind(uint64_t id, int64_t step) const {
+    return std::any_of(slots_.begin(), slots_.end(), [&](const Slot& slot) {
+      if (slot.state == Slot::State::empty || slot.state == Slot::State::vacated) return true;
+      if (slot.state != Slot::State::taken || slot.id == id) return false;
+      const Trial* other = table().find(slot.id);
+      return other && other->state == Trial::State::paused && other->reports.back().first < step;
+    });
+  }
+
+  // The paused member with the fewest steps, 0 when none is paused.
+  uint64_t furthest_behind() const {
+    const Trial* found = nullptr;
+    for (const Slot& slot : slots_) {
+      if (slot.state != Slot::State::taken) continue;
+      const Trial* trial = table().find(slot.id);
+      if (!trial || trial->state != Trial::State::paused) continue;
+      if (!found || trial->reports.back().first < found->reports.back().first) found = trial;
+    }
+    return found ? found->id : 0;
+  }
+
+  Sobol start_;
+  std::vector<Slot> slots_;
+  std::map<uint64_t, int64_t> starts_;  // replacements: the step that their parent had come to
+};
+
+}  // namespace
+
+TunerPtr make_pbt(Space space, TuneOptions options) {
+  return std::make_unique<PbtTuner>(space, options);
+}
+
+}  // namespace baton
