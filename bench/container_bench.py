@@ -8,7 +8,6 @@ baton mounts an overlay, applies limits and seccomp, and removes everything agai
 configuration. Needs root and a release build with -DBATON_BENCH=ON. Prints medians and ratios.
 """
 import argparse
-import json
 import os
 import pathlib
 import shutil
@@ -17,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import peers
 
 PROJECT = pathlib.Path(__file__).resolve().parent.parent
 BENCH = PROJECT / "build/release/container_start_bench"
@@ -28,19 +29,6 @@ def busybox_root(directory):
     shutil.copy("/bin/busybox", root / "bin/busybox")
     (root / "bin/true").symlink_to("busybox")
     return root
-
-
-def bundle(runtime, root, directory):
-    """The runtime's own default configuration, running `true`."""
-    path = directory / runtime
-    path.mkdir()
-    subprocess.run([runtime, "spec"], cwd=path, check=True)
-    config = json.loads((path / "config.json").read_text())
-    config["process"].update(args=["/bin/true"], terminal=False)
-    config["process"].pop("rlimits", None)  # this machine may refuse to raise them
-    config["root"] = {"path": str(root), "readonly": True}
-    (path / "config.json").write_text(json.dumps(config))
-    return path
 
 
 def timed(command):
@@ -56,23 +44,10 @@ def contenders(root, directory):
     """Name → function that runs one container and gives its milliseconds."""
     found = {"baton's engine": lambda: float(timed([BENCH, root, "1"])[1]),
              "baton's engine, image: host": lambda: float(timed([BENCH, "host", "1"])[1])}
-    for runtime in ("crun", "runc"):
-        if shutil.which(runtime):
-            path = bundle(runtime, root, directory)
-            found[f"{runtime} run"] = lambda r=runtime, p=path: timed([r, "run", "--bundle", p, f"bench-{r}"])[0]
-    if shutil.which("bwrap"):
-        found["bwrap"] = lambda: timed(["bwrap", "--bind", root, "/", "--unshare-all", "--proc", "/proc", "--dev", "/dev",
-                                        "/bin/true"])[0]
+    for name, command in peers.runtime_commands(root, directory, ["/bin/true"]).items():
+        found[name] = lambda c=command: timed(c)[0]
     found["fork and exec of true"] = lambda: timed(["true"])[0]
     return found
-
-
-def show_one_cgroup_version():
-    """crun 1.8 refuses machines that mix cgroup versions 1 and 2: all of us see version 1 alone there."""
-    mixed = pathlib.Path("/sys/fs/cgroup/unified/cgroup.controllers")
-    if mixed.exists():
-        os.execvp("unshare", ["unshare", "-m", "sh", "-c", 'umount /sys/fs/cgroup/unified && exec "$@"', "sh",
-                              sys.executable, *sys.argv])
 
 
 def main():
@@ -81,7 +56,7 @@ def main():
     runs = parser.parse_args().runs
     if not BENCH.exists():
         raise SystemExit("build it first: cmake --preset release -DBATON_BENCH=ON && ninja -C build/release container_start_bench")
-    show_one_cgroup_version()
+    peers.show_one_cgroup_version()
     os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
     with tempfile.TemporaryDirectory() as name:
         directory = pathlib.Path(name)

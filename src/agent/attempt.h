@@ -52,7 +52,8 @@ struct Attempt {
   CommitClock commit_clock;
   Image image;
   std::optional<ImageUse> image_use;
-  std::string code_dir;                 // read-only snapshot on this machine, "" without code
+  std::string code_dir;                 // snapshot on this machine; without code an empty directory
+  std::string helper_dir;               // the Python helper, "" without
   std::optional<ProgramSocket> socket;  // listens before the program starts
   std::unique_ptr<Container> container;
   std::vector<std::unique_ptr<NoticeSource>> sources;  // watching from the start of the program on

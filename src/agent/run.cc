@@ -19,11 +19,14 @@ ContainerSpec container_spec(const Attempt& attempt) {
   c.root.layers = attempt.image.layers;
   c.root.host = attempt.image.host;
   c.root.hidden = {attempt.parts.home};
-  c.mounts.push_back({attempt.code_dir, "/app", true, true});
+  // Without code there is nothing that an overlay would have to protect.
+  c.mounts.push_back({attempt.code_dir, "/app", true, !job.code_tree.empty()});
   c.mounts.push_back({paths.checkpoint, "/checkpoint", true, false});
   c.mounts.push_back({paths.results, "/results", true, false});
   c.mounts.push_back({paths.baton, "/baton", false, false});
   c.mounts.push_back({paths.metrics, "/baton/metrics", true, false});
+  if (!attempt.helper_dir.empty())
+    c.mounts.push_back({attempt.helper_dir, "/baton/python", false, false});
   for (const DataMount& mount : spec.data)
     c.mounts.push_back({mount.source, mount.destination, false, false});
   c.argv = job.argv;

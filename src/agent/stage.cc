@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "agent/attempt.h"
+#include "agent/cached_tree.h"
 #include "base/hash.h"
 #include "os/files.h"
 
@@ -23,24 +24,43 @@ void set(Env& env, const std::string& name, const std::string& value) {
   env.emplace_back(name, value);
 }
 
-// The code snapshot, unpacked once per content and shared by all attempts on this machine; overlays
-// keep it unchanged.
+// The code snapshot; overlays keep it unchanged.
 Status stage_code(Attempt& attempt) {
   const std::string& hash = attempt.job().code_tree;
   if (hash.empty()) {
-    attempt.code_dir = attempt.paths.dir + "/empty";
+    attempt.code_dir = attempt.paths.dir + "/app";
     return make_dirs(attempt.code_dir);
   }
-  std::string cache = attempt.parts.home + "/cache/code";
-  attempt.code_dir = cache + "/" + hash;
-  if (is_directory(attempt.code_dir)) return {};
-  BATON_TRY(make_dirs(cache, 0755));
-  BATON_ASSIGN(TempDir temporary, TempDir::create("unpacking", cache));
-  std::string tree = temporary.path() + "/tree";
-  BATON_TRY(restore_code(attempt.parts.ledger.store(), attempt.history.summary().code_object, hash,
-                         tree));
-  if (rename(tree.c_str(), attempt.code_dir.c_str()) != 0 && !is_directory(attempt.code_dir))
-    return errno_error(errno, "unpack the code into " + attempt.code_dir);
+  auto unpack = [&](const std::string& tree) {
+    return restore_code(attempt.parts.ledger.store(), attempt.history.summary().code_object, hash,
+                        tree);
+  };
+  BATON_ASSIGN(attempt.code_dir, cached_tree(attempt.parts.home, "code", hash, unpack));
+  return {};
+}
+
+// A new file; the attempt's directories are nobody else's yet.
+Status write_small(const std::string& path, std::string_view bytes, mode_t mode) {
+  BATON_ASSIGN(Fd fd, open_file(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode));
+  return write_all(fd.get(), bytes, path);
+}
+
+// The Python helper, which is the same for every job of this baton.
+Status stage_helper(Attempt& attempt) {
+  const auto& files = attempt.parts.python_helper;
+  if (files.empty()) return {};
+  Sha256 hash;
+  for (const auto& [name, content] : files)
+    hash.update(fmt::format("{} {}\n{}", name, content.size(), content));
+  auto write = [&](const std::string& tree) -> Status {
+    for (const auto& [name, content] : files) {
+      BATON_TRY(make_dirs(parent_path(tree + "/" + name), 0755));
+      BATON_TRY(write_small(tree + "/" + name, content, 0644));
+    }
+    return {};
+  };
+  BATON_ASSIGN(attempt.helper_dir,
+               cached_tree(attempt.parts.home, "python", hash.finish_hex(), write));
   return {};
 }
 
@@ -55,20 +75,14 @@ Status check_data(const Attempt& attempt) {
 }
 
 Status stage_baton_dir(Attempt& attempt) {
-  const AttemptPaths& paths = attempt.paths;
-  BATON_TRY(replace_file(paths.baton + "/params.json", params_json(attempt.job()), false, 0644));
-  for (const auto& [name, content] : attempt.parts.python_helper) {
-    std::string file = paths.baton + "/python/" + name;
-    BATON_TRY(make_dirs(parent_path(file), 0755));
-    BATON_TRY(replace_file(file, content, false, 0644));
-  }
+  const std::string& dir = attempt.paths.baton;
+  BATON_TRY(write_small(dir + "/params.json", params_json(attempt.job()), 0644));
+  for (const char* name : {"/bin", "/metrics", "/python"}) BATON_TRY(make_dirs(dir + name, 0755));
   // Engines mount this binary over the empty file.
-  BATON_TRY(make_dirs(paths.baton + "/bin", 0755));
-  BATON_TRY(replace_file(paths.baton + "/bin/baton", "", false, 0755));
-  if (symlink("metrics/metrics.jsonl", (paths.baton + "/metrics.jsonl").c_str()) != 0 &&
-      errno != EEXIST)
-    return errno_error(errno, "create " + paths.baton + "/metrics.jsonl");
-  return make_dirs(paths.baton + "/metrics", 0755);
+  BATON_TRY(write_small(dir + "/bin/baton", "", 0755));
+  if (symlink("metrics/metrics.jsonl", (dir + "/metrics.jsonl").c_str()) != 0 && errno != EEXIST)
+    return errno_error(errno, "create " + dir + "/metrics.jsonl");
+  return stage_helper(attempt);
 }
 
 }  // namespace

@@ -1,30 +1,31 @@
+// SHA256_Init and its kin: deprecated in OpenSSL 3, and here to stay.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/hash.h"
 
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <xxhash.h>
 
 #include <algorithm>
 
 namespace baton {
 
+// OpenSSL's own SHA-256, not through EVP: that would first set up the whole library (its
+// configuration file, error texts, providers), which takes longer than most commands of baton.
 struct Sha256::State {
-  EVP_MD_CTX* context = EVP_MD_CTX_new();
-  ~State() { EVP_MD_CTX_free(context); }
+  SHA256_CTX context{};
 };
 
-Sha256::Sha256() : state_(std::make_unique<State>()) {
-  EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr);
-}
+Sha256::Sha256() : state_(std::make_unique<State>()) { SHA256_Init(&state_->context); }
 Sha256::~Sha256() = default;
 
 void Sha256::update(std::string_view bytes) {
-  EVP_DigestUpdate(state_->context, bytes.data(), bytes.size());
+  SHA256_Update(&state_->context, bytes.data(), bytes.size());
 }
 
 std::string Sha256::finish_hex() {
-  std::array<unsigned char, 32> digest{};
-  EVP_DigestFinal_ex(state_->context, digest.data(), nullptr);
-  EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr);
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256_Final(digest.data(), &state_->context);
+  SHA256_Init(&state_->context);
   static constexpr char kHex[] = "0123456789abcdef";
   std::string text;
   text.reserve(64);

@@ -121,10 +121,9 @@ Result<CdiEdits> OciEngine::devices(const ContainerSpec& spec) const {
 // crun and runc copy themselves and start again, lest a container overwrite them through /proc
 // (CVE-2019-5736), unless they lie on something read-only already: a view of them is quicker than a
 // copy.
-Result<std::string> read_only_runtime(const std::string& runtime, const std::string& dir,
-                                      Plan& plan) {
+std::string read_only_runtime(const std::string& runtime, const std::string& dir, Plan& plan) {
   std::string view = dir + "/" + base_name(runtime);
-  BATON_TRY(replace_file(view, "", false, 0755));
+  plan.make_file(view, "", 0755);
   plan.bind_tree(runtime, view, true);
   plan.attach_binds();
   return view;
@@ -159,7 +158,7 @@ Result<std::unique_ptr<Container>> OciEngine::start(const ContainerSpec& spec) {
   for (const auto& file : container->cgroup.join_files()) plan.write_file(file, "0");
   BATON_ASSIGN(OciLayout layout, lay_out(spec, container->cgroup, plan));
   OciInput input{layout.root, layout.binds, edits, child.ids.single(), machine()};
-  BATON_TRY(replace_file(dir + "/config.json", dump_json(oci_config(spec, input)), false, 0600));
+  plan.make_file(dir + "/config.json", dump_json(oci_config(spec, input)), 0600);
 
   Fd words(memfd_create("runtime", MFD_CLOEXEC));
   if (!words.valid()) return errno_error(errno, "make a file in memory");
@@ -169,8 +168,7 @@ Result<std::unique_ptr<Container>> OciEngine::start(const ContainerSpec& spec) {
     BATON_ASSIGN(group, open_file(joined, O_PATH | O_DIRECTORY));
   }
   child.plan = &plan;
-  BATON_ASSIGN(std::string runtime, read_only_runtime(options_.runtime, dir, plan));
-  child.argv = runtime_argv(runtime, dir, spec.id);
+  child.argv = runtime_argv(read_only_runtime(options_.runtime, dir, plan), dir, spec.id);
   child.env = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                "XDG_RUNTIME_DIR=" + dir};
   child.in_fd = null.get();

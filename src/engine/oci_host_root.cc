@@ -40,12 +40,6 @@ std::string real_path(const std::string& path) {
   return realpath(path.c_str(), resolved.data()) ? resolved.data() : "";
 }
 
-Status make(const std::string& path, mode_t mode) {
-  if ((mkdir(path.c_str(), mode) != 0 && errno != EEXIST) || chmod(path.c_str(), mode) != 0)
-    return errno_error(errno, "create directory " + path);
-  return {};
-}
-
 // Directories that nobody in the container is to see, as real paths.
 std::vector<std::string> hidden_places(const ContainerSpec& spec) {
   std::vector<std::string> hidden;
@@ -63,21 +57,36 @@ std::vector<std::string> hidden_places(const ContainerSpec& spec) {
   return hidden;
 }
 
-// Programs find the machine's resolver through a link into /run, which is private here.
-Status copy_resolver(const std::string& root) {
-  std::string path = real_path("/etc/resolv.conf");
-  if (!starts_with(path, "/run/")) return {};
-  auto text = read_file(path, 1 << 20);
+// What programs may fill is on the disk (relative paths of the plan).
+Status plan_scratch(const ContainerSpec& spec, const std::string& root, bool var_tmp, Plan& plan) {
+  struct Place {
+    const char* disk;
+    const char* inside;
+    mode_t mode;
+  };
+  std::vector<Place> places{{"tmp", "/tmp", 01777}, {"run", "/run", 0755}, {"home", "/root", 0700}};
+  if (var_tmp) places.push_back({"var-tmp", "/var/tmp", 01777});
+  const std::string dir = oci_dir(spec.work_dir);
+  for (const auto& place : places) {
+    std::string path = join_path(dir, place.disk);
+    if (mkdir(path.c_str(), place.mode) != 0 || chmod(path.c_str(), place.mode) != 0)
+      return errno_error(errno, "create directory " + path);
+    plan.make_dir(root + place.inside, place.mode);  // /var/tmp is there
+    plan.mount(place.disk, root + place.inside, "", MS_BIND, "");
+  }
+  // Programs find the machine's resolver through a link into /run, which is private here.
+  std::string resolver = spec.network ? real_path("/etc/resolv.conf") : "";
+  if (!starts_with(resolver, "/run/")) return {};
+  auto text = read_file(resolver, 1 << 20);
   if (!text.ok()) return {};
-  BATON_TRY(make_dirs(root + parent_path(path), 0755));
-  return replace_file(root + path, *text, false, 0644);
+  BATON_TRY(make_dirs(dir + parent_path(resolver), 0755));
+  return replace_file(dir + resolver, *text, false, 0644);
 }
 
 }  // namespace
 
-Status lay_out_host_root(const ContainerSpec& spec, const std::string& dir,
+Status lay_out_host_root(const ContainerSpec& spec, const std::string& root,
                          const std::vector<Mount>& mounts, Plan& plan) {
-  const std::string root = dir + "/root";
   const auto hidden = hidden_places(spec);
   BATON_ASSIGN(auto names, list_dir("/"));
   std::vector<std::string> bound;
@@ -88,25 +97,20 @@ Status lay_out_host_root(const ContainerSpec& spec, const std::string& dir,
     bool is_private = name == "home" || name == "root" || listed(hidden, path);
     if (S_ISLNK(info.st_mode) && !is_private) {
       std::array<char, PATH_MAX> link{};
-      if (readlink(path.c_str(), link.data(), link.size() - 1) > 0 &&
-          symlink(link.data(), target.c_str()) != 0)
-        return errno_error(errno, "create link " + target);
+      if (readlink(path.c_str(), link.data(), link.size() - 1) > 0)
+        plan.make_link(link.data(), target);
     } else if (is_private) {
-      BATON_TRY(make(target, name == "root" ? 0700 : 0755));
+      plan.make_dir(target, name == "root" ? 0700 : 0755);
     } else if (S_ISDIR(info.st_mode)) {
-      BATON_TRY(make(target, 0755));
+      plan.make_dir(target, 0755);
       plan.bind_tree(path, target, true);
       bound.push_back(path);
     }
   }
   plan.attach_binds();
-  for (const char* name : {"proc", "sys", "dev", "run", "root"})
-    BATON_TRY(make(join_path(root, name), 0755));
-  BATON_TRY(make(root + "/tmp", 01777));
-  if (is_directory("/var/tmp") && listed(bound, "/var")) {
-    BATON_TRY(make(dir + "/var-tmp", 01777));
-    plan.mount(dir + "/var-tmp", root + "/var/tmp", "", MS_BIND, "");
-  }
+  for (const char* name : {"proc", "sys", "dev"}) plan.make_dir(join_path(root, name), 0755);
+  bool var_tmp = is_directory("/var/tmp") && listed(bound, "/var");
+  BATON_TRY(plan_scratch(spec, root, var_tmp, plan));
   for (const auto& place : hidden)
     if (listed(bound, "/" + first_part(place)))
       plan.mount("tmpfs", root + place, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=1m");
@@ -125,7 +129,6 @@ Status lay_out_host_root(const ContainerSpec& spec, const std::string& dir,
                              point),
                  "mount it on a new top-level directory, such as /data, or create it"};
   }
-  if (spec.network) BATON_TRY(copy_resolver(root));
   return {};
 }
 

@@ -47,16 +47,20 @@ Status mkdir_new(const std::string& path, mode_t mode) {
   return {};
 }
 
-// Attributes of the directory `name` in the topmost layer that has it, so that our own layer above
-// does not change them.
-struct stat attributes_in(const std::vector<std::string>& layers, const std::string& name) {
+// The mode of the directory `name` in the topmost layer that has it, so that our own layer above
+// does not change it.
+mode_t mode_in(const std::vector<std::string>& layers, const std::string& name) {
   struct stat info {};
   for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer)
-    if (lstat(join_path(*layer, name).c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return info;
-  info.st_mode = 0755;
-  info.st_uid = geteuid();
-  info.st_gid = getegid();
-  return info;
+    if (lstat(join_path(*layer, name).c_str(), &info) == 0 && S_ISDIR(info.st_mode))
+      return info.st_mode & 07777;
+  return 0755;
+}
+
+bool in_any(const std::vector<std::string>& layers, const std::string& path) {
+  struct stat info {};
+  return std::any_of(layers.begin(), layers.end(),
+                     [&](const auto& layer) { return lstat((layer + path).c_str(), &info) == 0; });
 }
 
 std::string hosts_file(const std::string& hostname) {
@@ -67,26 +71,25 @@ std::string hosts_file(const std::string& hostname) {
   return text;
 }
 
-// A layer of our own on top of the image: the files by which it knows names.
-Status make_names_layer(const ContainerSpec& spec, const std::string& layer) {
-  struct stat root = attributes_in(spec.root.layers, "");
-  struct stat etc = attributes_in(spec.root.layers, "etc");
-  BATON_TRY(mkdir_new(layer, root.st_mode & 07777));
-  std::string dir = layer + "/etc";
-  BATON_TRY(mkdir_new(dir, 0755));
-  auto write = [&](const char* name, const std::string& text) {
-    return replace_file(join_path(dir, name), text, false, 0644);
-  };
-  BATON_TRY(write("hosts", hosts_file(spec.hostname)));
-  BATON_TRY(write("hostname", spec.hostname + "\n"));
+// A layer of our own on top of the image: the files by which it knows names, and mount points.
+void plan_names_layer(const ContainerSpec& spec, const std::vector<Mount>& mounts,
+                      const std::string& layer, Plan& plan) {
+  const auto& layers = spec.root.layers;
+  plan.make_dir(layer, mode_in(layers, ""));
+  std::string etc = layer + "/etc";
+  plan.make_dir(etc, mode_in(layers, "etc"));
+  plan.make_file(etc + "/hosts", hosts_file(spec.hostname), 0644);
+  plan.make_file(etc + "/hostname", spec.hostname + "\n", 0644);
   if (spec.network) {
     auto resolver = read_file("/etc/resolv.conf", 1 << 20);
-    if (resolver.ok()) BATON_TRY(write("resolv.conf", *resolver));
+    if (resolver.ok()) plan.make_file(etc + "/resolv.conf", *resolver, 0644);
   }
-  (void)chown(dir.c_str(), etc.st_uid, etc.st_gid);  // as far as our rights go
-  if (chmod(dir.c_str(), etc.st_mode & 07777) != 0)
-    return errno_error(errno, "set the mode of " + dir);
-  return {};
+  // The runtime would make them in the throw-away layer, on the disk.
+  for (const auto& mount : mounts) {
+    const std::string& point = mount.destination;
+    bool top = point.rfind('/') == 0 && is_directory(mount.source);
+    if (top && !in_any(layers, point)) plan.make_dir(layer + point, 0755);
+  }
 }
 
 // In the helper's mount namespace only the container's own cgroup is left to be seen: nothing
@@ -158,27 +161,27 @@ Result<std::vector<Mount>> checked_mounts(const ContainerSpec& spec) {
 }
 
 Result<OciLayout> lay_out(const ContainerSpec& spec, const Cgroup& cgroup, Plan& plan) {
-  std::string dir = oci_dir(spec.work_dir);
+  const std::string dir = oci_dir(spec.work_dir);
   OciLayout layout;
   layout.root = dir + "/root";
   BATON_ASSIGN(auto mounts, checked_mounts(spec));
-  BATON_TRY(mkdir_new(layout.root, 0755));
-  BATON_TRY(mkdir_new(dir + "/upper", 0755));
+  // From here on relative paths are on the disk, and those that begin with `dir` in memory.
   plan.change_dir(dir);
+  plan.mount("tmpfs", dir, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755");
+  plan.make_dir(layout.root, 0755);
   int count = 0;
   auto add_overlay = [&](const std::vector<std::string>& lower,
                          const std::string& target) -> Status {
-    std::string upper = fmt::format("upper/{}", count), work = fmt::format("upper/{}.work", count);
-    ++count;
+    std::string upper = fmt::format("upper{}", count++);
     BATON_TRY(mkdir_new(join_path(dir, upper), 0755));
-    BATON_TRY(mkdir_new(join_path(dir, work), 0755));
-    plan.overlay(lower, upper, work, target, "upper");
+    BATON_TRY(mkdir_new(join_path(dir, upper + ".work"), 0755));
+    plan.overlay(lower, upper, target, join_path(dir, upper));
     return {};
   };
   if (spec.root.host) {
-    BATON_TRY(lay_out_host_root(spec, dir, mounts, plan));
+    BATON_TRY(lay_out_host_root(spec, layout.root, mounts, plan));
     if (exists("/etc/hosts")) {
-      BATON_TRY(replace_file(dir + "/hosts", hosts_file(spec.hostname), false, 0644));
+      plan.make_file(dir + "/hosts", hosts_file(spec.hostname), 0644);
       plan.mount(dir + "/hosts", layout.root + "/etc/hosts", "", MS_BIND, "");
     }
   } else {
@@ -188,7 +191,7 @@ Result<OciLayout> lay_out(const ContainerSpec& spec, const Cgroup& cgroup, Plan&
         return Error{Code::not_found, fmt::format("image layer {} is missing", layer),
                      "build the image again"};
     lower.push_back(dir + "/names");
-    BATON_TRY(make_names_layer(spec, lower.back()));
+    plan_names_layer(spec, mounts, lower.back(), plan);
     BATON_TRY(add_overlay(lower, layout.root));
   }
   for (const auto& mount : mounts) {
@@ -196,7 +199,7 @@ Result<OciLayout> lay_out(const ContainerSpec& spec, const Cgroup& cgroup, Plan&
     if (mount.throw_away) {
       bind.source = fmt::format("{}/view{}", dir, count);
       bind.writable = true;
-      BATON_TRY(mkdir_new(bind.source, 0755));
+      plan.make_dir(bind.source, 0755);
       BATON_TRY(add_overlay({mount.source}, bind.source));
     }
     layout.binds.push_back(bind);

@@ -54,6 +54,18 @@ void Plan::make_dir(const std::string& path, mode_t mode) {
   steps_.push_back({.kind = Kind::make_dir, .target = keep(path), .mode = mode});
 }
 
+void Plan::make_file(const std::string& path, const std::string& bytes, mode_t mode) {
+  steps_.push_back({.kind = Kind::make_file,
+                    .target = keep(path),
+                    .data = keep(bytes),
+                    .size = bytes.size(),
+                    .mode = mode});
+}
+
+void Plan::make_link(const std::string& target, const std::string& path) {
+  steps_.push_back({.kind = Kind::make_link, .source = keep(target), .target = keep(path)});
+}
+
 void Plan::mount(const std::string& source, const std::string& target, const std::string& type,
                  unsigned long flags, const std::string& data) {
   steps_.push_back({.kind = Kind::mount,
@@ -65,12 +77,10 @@ void Plan::mount(const std::string& source, const std::string& target, const std
 }
 
 void Plan::overlay(const std::vector<std::string>& lower, const std::string& upper,
-                   const std::string& work, const std::string& target,
-                   const std::string& fallback) {
+                   const std::string& target, const std::string& fallback) {
   Step step{.kind = Kind::overlay,
             .target = keep(target),
             .upper = keep(upper),
-            .work = keep(work),
             .fallback = keep(fallback)};
   for (const auto& layer : lower) step.lower.insert(step.lower.begin(), keep(layer));
   steps_.push_back(std::move(step));
@@ -91,15 +101,28 @@ void Plan::attach_binds() {
 }
 
 void Plan::write_file(const std::string& path, const std::string& text) {
-  steps_.push_back({.kind = Kind::write_file, .target = keep(path), .data = keep(text)});
+  steps_.push_back(
+      {.kind = Kind::write_file, .target = keep(path), .data = keep(text), .size = text.size()});
 }
 
 void Plan::tolerate() { steps_.back().tolerated = true; }
 
 int Plan::run() {
-  for (size_t i = 0; i < steps_.size(); ++i)
-    if (!execute(steps_[i]) && !steps_[i].tolerated) return static_cast<int>(i);
-  return -1;
+  mode_t mask = umask(0);
+  int failed = -1;
+  for (size_t i = 0; i < steps_.size() && failed < 0; ++i)
+    if (!execute(steps_[i]) && !steps_[i].tolerated) failed = static_cast<int>(i);
+  umask(mask);
+  return failed;
+}
+
+bool Plan::write_data(const Step& step, int fd) {
+  if (fd < 0) return false;
+  bool done = write(fd, step.data, step.size) == static_cast<ssize_t>(step.size);
+  int error = errno;
+  close(fd);
+  errno = error;
+  return done;
 }
 
 bool Plan::execute(Step& step) {
@@ -111,14 +134,12 @@ bool Plan::execute(Step& step) {
     case Kind::mount:
       return ::mount(step.source, step.target, step.type, step.flags, step.data) == 0;
     case Kind::overlay: {
-      if (mount_overlay(step)) return true;
-      if (errno != EINVAL && errno != ENOENT) return false;
-      struct stat info {};  // gone when an overlay before this one has mounted the fallback
-      bool again = stat(step.upper, &info) == 0;
-      if (again && ::mount("tmpfs", step.fallback, "tmpfs", MS_NODEV | MS_NOSUID, "mode=755") != 0)
-        return false;
-      if (mkdir(step.upper, 0755) != 0 || mkdir(step.work, 0755) != 0) return false;
-      return mount_overlay(step);
+      if (mount_overlay(step, step.upper)) return true;
+      if (errno != EINVAL) return false;
+      Options work;
+      if (!work.add(step.fallback).add(".work").text()) return false;
+      if (mkdir(step.fallback, 0755) != 0 || mkdir(work.text(), 0755) != 0) return false;
+      return mount_overlay(step, step.fallback);
     }
     case Kind::clone_tree: {
       step.fd =
@@ -133,25 +154,24 @@ bool Plan::execute(Step& step) {
       int tree = steps_[step.source_step].fd;
       return move_mount(tree, "", AT_FDCWD, step.target, MOVE_MOUNT_F_EMPTY_PATH) == 0;
     }
-    case Kind::write_file: {
-      int fd = open(step.target, O_WRONLY | O_CLOEXEC);
-      if (fd < 0) return false;
-      ssize_t size = static_cast<ssize_t>(std::strlen(step.data));
-      bool done = write(fd, step.data, static_cast<size_t>(size)) == size;
-      int error = errno;
-      close(fd);
-      errno = error;
-      return done;
+    case Kind::write_file:
+      return write_data(step, open(step.target, O_WRONLY | O_CLOEXEC));
+    case Kind::make_file: {
+      constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+      return write_data(step, open(step.target, kFlags, step.mode));
     }
+    case Kind::make_link:
+      return symlink(step.source, step.target) == 0;
   }
   return false;
 }
 
 // Lower layers are named through descriptors: overlayfs splits its option at commas and colons, and
 // paths may hold both. `volatile`: nothing in the upper layer outlives us, so nothing is synced.
-bool Plan::mount_overlay(const Step& step) {
+bool Plan::mount_overlay(const Step& step, const char* upper) {
   Options options;
-  options.add("userxattr,volatile,upperdir=").add(step.upper).add(",workdir=").add(step.work);
+  options.add("userxattr,volatile,upperdir=").add(upper);
+  options.add(",workdir=").add(upper).add(".work");
   const char* separator = ",lowerdir=";
   for (const char* layer : step.lower) {
     int fd = open(layer, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -174,6 +194,9 @@ std::string Plan::describe(int step) const {
       return fmt::format("enter {}", s.target);
     case Kind::make_dir:
       return fmt::format("create directory {}", s.target);
+    case Kind::make_file:
+    case Kind::make_link:
+      return fmt::format("create {}", s.target);
     case Kind::mount:
       return fmt::format("mount {} on {}", s.type ? s.type : s.source, s.target);
     case Kind::overlay:

@@ -22,13 +22,16 @@ class Plan {
   // Directory of the relative paths of every other step.
   void change_dir(const std::string& path);
   void make_dir(const std::string& path, mode_t mode);
+  // New files, with exactly that mode.
+  void make_file(const std::string& path, const std::string& bytes, mode_t mode);
+  void make_link(const std::string& target, const std::string& path);
   void mount(const std::string& source, const std::string& target, const std::string& type,
              unsigned long flags, const std::string& data);
-  // An overlay whose lower layers (lowest first) are existing directories; upper and work must lie
-  // on one filesystem. Where that filesystem cannot carry one (an overlay itself, NFS), `fallback`
-  // is mounted as a tmpfs, once, the directories are made in it, and the overlay is tried again.
+  // An overlay whose lower layers (lowest first) and `upper` are existing directories; so is
+  // UPPER.work beside it. Where the filesystem of these cannot carry one (an overlay itself, NFS),
+  // `fallback` and FALLBACK.work are made, on another one, and take their place.
   void overlay(const std::vector<std::string>& lower, const std::string& upper,
-               const std::string& work, const std::string& target, const std::string& fallback);
+               const std::string& target, const std::string& fallback);
   // Binds `source` with everything mounted below it. Sources are taken before the first target is
   // covered: end a run of binds with attach_binds().
   void bind_tree(const std::string& source, const std::string& target, bool read_only);
@@ -43,26 +46,37 @@ class Plan {
   std::string describe(int step) const;
 
  private:
-  enum class Kind { change_dir, make_dir, mount, overlay, clone_tree, attach_tree, write_file };
+  enum class Kind {
+    change_dir,
+    make_dir,
+    make_file,
+    make_link,
+    mount,
+    overlay,
+    clone_tree,
+    attach_tree,
+    write_file
+  };
   struct Step {
     Kind kind;
     const char* source = nullptr;
     const char* target = nullptr;
     const char* type = nullptr;
     const char* data = nullptr;
+    size_t size = 0;  // of data, for files
     unsigned long flags = 0;
     mode_t mode = 0;
     size_t source_step = 0;            // of attach_tree: where the tree was cloned
     int fd = -1;                       // of clone_tree, once run
     std::vector<const char*> lower{};  // of an overlay, topmost first
     const char* upper = nullptr;       // of an overlay
-    const char* work = nullptr;        // of an overlay
     const char* fallback = nullptr;    // of an overlay
     bool tolerated = false;
   };
   const char* keep(const std::string& text);
   bool execute(Step& step);
-  static bool mount_overlay(const Step& step);
+  static bool write_data(const Step& step, int fd);
+  static bool mount_overlay(const Step& step, const char* upper);
 
   std::deque<std::string> texts_;  // stable addresses for the steps' strings
   std::vector<Step> steps_;

@@ -17,6 +17,7 @@
 #include "os/clock.h"
 #include "os/file_lock.h"
 #include "os/files.h"
+#include "os/sync.h"
 
 namespace baton {
 namespace {
@@ -37,12 +38,6 @@ void mark_used(const std::string& image_dir) {
 
 Image as_image(const std::string& image_dir, const std::string& id, Json record) {
   return Image{id, std::move(record), {image_dir + "/root"}, false};
-}
-
-Status sync_filesystem(const std::string& path) {
-  BATON_ASSIGN(Fd fd, open_file(path, O_RDONLY | O_DIRECTORY));
-  if (syncfs(fd.get()) != 0) return errno_error(errno, "write " + path + " to disk");
-  return {};
 }
 
 Status rename_dir(const std::string& from, const std::string& to) {

@@ -250,6 +250,25 @@ TEST_P(StoreConformance, OneOfManyThreadsCreates) {
   }
 }
 
+TEST_P(StoreConformance, OneOfManyThreadsCreatesAnEmptyObject) {
+  constexpr int kThreads = 8, kRounds = 60;
+  std::atomic<int> won{0}, lost{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t)
+    threads.emplace_back([&, own = under_test_->open()] {
+      for (int i = 0; i < kRounds; ++i) {
+        Status status = own->create(fmt::format("mark/{}/x", i), "");
+        won += status.ok();
+        lost += status.is(Code::exists);
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(won, kRounds);
+  EXPECT_EQ(lost, kRounds * (kThreads - 1));
+  EXPECT_EQ(store_->get("mark/0/x", kLimit).value(), "");
+  EXPECT_EQ(keys("mark/").size(), static_cast<size_t>(kRounds));
+}
+
 TEST_P(StoreConformance, OneOfSeveralProcessesCreates) {
   if (!under_test_->shared_between_processes())
     return;  // a store inside one process has nothing to show here

@@ -3,7 +3,7 @@
 // Every object is written to tmp/<nonce> first and linked to its name when it is whole, so a reader
 // never sees a part of one, and link(2) lets exactly one of several writers have the name, on
 // shared filesystems too. Durable means: the file's fsync before the link, then the directory's,
-// then those of directories made on the way.
+// then those of directories made on the way. An empty object (a marker) is made by open(2) alone.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -44,6 +44,7 @@ class DirStore : public ObjectStore {
   Status create(const std::string& key, std::string_view bytes) override {
     BATON_TRY(check_key(key));
     BATON_TRY(make_root());
+    if (bytes.empty()) return create_empty(key);
     const bool deferred = deferring_ && key.find("/blobs/") != std::string::npos;
     const bool sync = durable_ && !deferred;
     BATON_ASSIGN(Temporary file, write_temporary(bytes, sync));
@@ -227,6 +228,24 @@ class DirStore : public ObjectStore {
     if (!sync && durable_ && deferring_)
       (void)sync_file_range(fd.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
     return file;
+  }
+
+  // An empty object is nothing but its name: O_EXCL makes it whole, and its directory makes it
+  // durable.
+  Status create_empty(const std::string& key) {
+    std::set<std::string> made{parent_path(key)};
+    for (int i = 0; i < kLinkTries; ++i) {
+      constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+      Fd fd(openat(root_.get(), key.c_str(), kFlags, 0666));
+      if (fd.valid()) return durable_ ? sync_directories(made) : Status();
+      if (errno == EEXIST) {
+        if (durable_) BATON_TRY(sync_directory(parent_path(key)));
+        return Error{Code::exists, full(key) + " exists already", ""};
+      }
+      if (errno != ENOENT) return failed("write", key);
+      BATON_TRY(make_parents(key, made));
+    }
+    return Error{Code::transient, "the directories of " + full(key) + " keep vanishing", ""};
   }
 
   Status link_into_place(const std::string& from, const std::string& key,

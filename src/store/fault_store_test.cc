@@ -42,7 +42,7 @@ TEST(FaultStore, KillsTheProcessBeforeOrAfterTheEffect) {
     pid_t child = fork();
     ASSERT_GE(child, 0);
     if (child == 0) {
-      ASSERT_TRUE(open()->create("before", "").ok());
+      ASSERT_TRUE(open()->create("before", "x").ok());
       Status unreachable = make_fault_store(open(), once(fault))->create("a", "0123456789");
       _exit(unreachable.ok() ? 0 : 1);
     }
