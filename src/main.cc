@@ -14,6 +14,7 @@
 #include "net/selftest.h"
 #include "os/process.h"
 #include "store/fault_store.h"
+#include "store/open_store.h"
 #include "store/store.h"
 
 namespace baton {
@@ -26,11 +27,14 @@ std::optional<std::string> environment(const std::string& name) {
 
 constexpr int kStoreTries = 4;
 
-// The directory store, with passing troubles (a shared filesystem's) tried again.
-// $BATON_TEST_FAULTS, for crash tests only, puts a store that breaks things in front.
-Result<std::unique_ptr<ObjectStore>> open_store(Clock& clock, const std::string& path) {
-  BATON_ASSIGN(auto store, open_dir_store(path, {}));
+// The store, with passing troubles (a shared filesystem's) tried again; a bucket's has tried for
+// minutes itself. $BATON_TEST_FAULTS, for crash tests only, puts a store that breaks things in
+// front.
+Result<std::unique_ptr<ObjectStore>> open_any_store(Clock& clock, const std::string& place,
+                                                    const std::string& cache_dir) {
+  BATON_ASSIGN(auto store, open_store(place, {environment, clock, cache_dir}));
   BATON_ASSIGN(FaultPlan plan, parse_fault_plan(environment("BATON_TEST_FAULTS").value_or("")));
+  if (!plan && is_bucket_url(place)) return store;
   if (plan) store = make_fault_store(std::move(store), std::move(plan));
   return make_retry_store(std::move(store), kStoreTries,
                           [&clock](int64_t ms) { clock.sleep_ms(ms); });
@@ -42,7 +46,9 @@ int run_baton(int argc, char** argv) {
   auto self = self_path();
   Parts parts{
       environment,
-      [&](const std::string& path) { return open_store(clock, path); },
+      [&](const std::string& place, const std::string& cache_dir) {
+        return open_any_store(clock, place, cache_dir);
+      },
       make_images,
       [] { return make_oci_engine(); },
       make_local_launcher,

@@ -25,8 +25,11 @@ namespace baton {
 struct Parts {
   // A variable of this process's environment.
   std::function<std::optional<std::string>(const std::string& name)> environment;
-  // Opens (and makes, when absent) the store at a path.
-  std::function<Result<std::unique_ptr<ObjectStore>>(const std::string& path)> open_store;
+  // Opens (and makes, when absent) the store at a path or URL; `cache_dir` keeps what is known of
+  // buckets.
+  std::function<Result<std::unique_ptr<ObjectStore>>(const std::string& place,
+                                                     const std::string& cache_dir)>
+      open_store;
   std::function<std::unique_ptr<Images>(const std::string& home)> make_images;
   std::function<std::unique_ptr<Engine>()> make_engine;
   std::function<std::unique_ptr<Launcher>(const std::string& self_path)> make_launcher;

@@ -1,6 +1,7 @@
 #include "cli/session.h"
 
 #include "os/files.h"
+#include "store/open_store.h"
 
 namespace baton {
 namespace {
@@ -8,7 +9,8 @@ namespace {
 Result<Session> open_store(Context& context, const Settings& settings, bool create) {
   Session session;
   session.settings = settings;
-  BATON_ASSIGN(session.store, context.parts.open_store(settings.store));
+  BATON_ASSIGN(session.store,
+               context.parts.open_store(settings.store, join_path(settings.home, "buckets")));
   BATON_TRY(check_store_format(*session.store, create));
   session.ledger = std::make_unique<Ledger>(*session.store, context.parts.clock);
   return session;
@@ -21,7 +23,7 @@ Result<Session> open_session(Context& context) {
                load_settings(context.parts.environment, context.arguments.text("--store")));
   Error none{Code::not_found, "there is no job yet: nothing is stored at " + settings.store,
              "`baton run` runs one; --store or BATON_STORE names another store"};
-  if (!exists(settings.store)) return none;
+  if (!is_bucket_url(settings.store) && !exists(settings.store)) return none;
   auto session = open_store(context, settings, false);
   if (session.is(Code::not_found)) return none;
   return session;

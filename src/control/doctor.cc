@@ -11,6 +11,7 @@
 #include "notice/notice.h"
 #include "os/files.h"
 #include "os/process.h"
+#include "store/open_store.h"
 
 namespace baton {
 namespace {
@@ -51,6 +52,8 @@ Status try_hard_link(const std::string& directory) {
 }
 
 Check check_store(const Settings& settings) {
+  if (is_bucket_url(settings.store))
+    return {"store", Grade::good, settings.store + ", a bucket; `baton store check` tries it", ""};
   Status linked = try_hard_link(existing_part(settings.store));
   if (linked) return {"store", Grade::good, settings.store + ", with hard links", ""};
   return {

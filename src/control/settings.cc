@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "os/files.h"
+#include "store/open_store.h"
 
 namespace baton {
 namespace {
@@ -29,10 +30,8 @@ Result<Settings> load_settings(const Environment& environment, const std::string
   Settings settings;
   BATON_ASSIGN(settings.home, find_home(environment));
   std::string store = store_option.empty() ? value_of(environment, "BATON_STORE") : store_option;
-  if (store.find("://") != std::string::npos)
-    return Error{Code::unsupported, "a store in a bucket is not supported yet: " + printable(store),
-                 "name a directory; one on a shared filesystem serves several machines"};
-  settings.store = store.empty() ? join_path(settings.home, "store") : absolute_path(store);
+  if (store.empty()) store = join_path(settings.home, "store");
+  settings.store = is_bucket_url(store) ? store : absolute_path(store);
   return settings;
 }
 

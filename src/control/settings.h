@@ -14,11 +14,11 @@ using Environment = std::function<std::optional<std::string>(const std::string& 
 
 struct Settings {
   std::string home;   // $BATON_HOME, else ${XDG_DATA_HOME:-~/.local/share}/baton; absolute
-  std::string store;  // `store_option`, else $BATON_STORE, else HOME/store; absolute
+  std::string store;  // `store_option`, else $BATON_STORE, else HOME/store; absolute, or a URL
 };
 
-// Reads nothing but the environment and makes nothing. Code::unsupported for a bucket's URL,
-// Code::invalid where there is no home directory to fall back on.
+// Reads nothing but the environment and makes nothing. Code::invalid where there is no home
+// directory to fall back on.
 Result<Settings> load_settings(const Environment& environment, const std::string& store_option);
 
 // Where the local launcher keeps what the agent of a job says.

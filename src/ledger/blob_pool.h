@@ -32,6 +32,8 @@ class BlobPool {
   BlobPool(ObjectStore& store, const std::string& job, int attempt)
       : store_(store), job_(job), attempt_(attempt) {}
 
+  const ObjectStore& store() const { return store_; }
+
   // The blob of these plain bytes, of which `hash` and `sum` are given: one that stands already, or
   // a new one. Thread-safe.
   Result<BlobRef> write(const std::string& hash, const Fingerprint& sum, std::string_view plain,

@@ -14,8 +14,8 @@
 #include <unordered_set>
 
 #include "ledger/buffer.h"
-#include "ledger/crew.h"
 #include "os/clock.h"
+#include "os/crew.h"
 #include "os/files.h"
 
 namespace baton {
@@ -211,8 +211,7 @@ class Capture {
   }
 
   Status work() {
-    // Twice as many as processors are meant to be used: half of them wait for the store.
-    int count = std::max(1, input_.options.threads * 2);
+    int count = workers_for(input_.options, pool_.store());
     std::vector<Worker> workers(static_cast<size_t>(count));
     return run_crew(
         count, tasks_.size(),

@@ -5,6 +5,7 @@
 // kept. Hence deleting what no kept commit names can never hurt a live job.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -30,6 +31,13 @@ struct CaptureOptions {
   std::function<bool()> cancelled;
   std::function<void(uint64_t done, uint64_t total)> progress;
 };
+
+// How many threads that makes. Twice as many as processors are meant to be used, since half of them
+// wait for the store, and more where the store is far away.
+inline int workers_for(const CaptureOptions& options, const ObjectStore& store) {
+  if (options.threads <= 0) return 1;
+  return std::max(options.threads * 2, store.concurrency());
+}
 
 struct Captured {
   Manifest manifest;

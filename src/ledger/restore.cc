@@ -7,8 +7,8 @@
 #include <memory>
 
 #include "ledger/buffer.h"
-#include "ledger/crew.h"
 #include "ledger/tree_writer.h"
+#include "os/crew.h"
 
 namespace baton {
 namespace {
@@ -72,7 +72,7 @@ class Restore {
     }
     for (uint32_t blob = 0; blob < places_.size(); ++blob)
       if (!places_[blob].empty()) order_.push_back(blob);
-    int count = std::max(1, options_.threads * 2);
+    int count = workers_for(options_, store_);
     std::vector<Worker> workers(static_cast<size_t>(count));
     BATON_TRY(run_crew(
         count, order_.size(),

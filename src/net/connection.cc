@@ -33,6 +33,10 @@ bool has_header(const Headers& headers, const char* name) {
   });
 }
 
+std::string_view body_of(const HttpRequest& request) {
+  return request.body.empty() ? request.body_view : std::string_view(request.body);
+}
+
 std::string request_head(const HttpRequest& request, const Route& route) {
   bool through_plain_proxy = route.proxy && route.url.scheme == "http";
   std::string head = request.method + " ";
@@ -52,8 +56,8 @@ std::string request_head(const HttpRequest& request, const Route& route) {
   for (const auto& [name, value] : request.headers) add(name, value);
   bool may_have_body =
       request.method != "GET" && request.method != "HEAD" && request.method != "DELETE";
-  if (may_have_body || !request.body.empty())
-    add("Content-Length", std::to_string(request.body.size()));
+  size_t size = body_of(request).size();
+  if (may_have_body || size > 0) add("Content-Length", std::to_string(size));
   return head + "\r\n";
 }
 
@@ -129,13 +133,14 @@ Result<HttpResponse> HttpConnection::exchange(const HttpRequest& request, const 
   answered_ = reusable_ = false;
   // A small body travels with the head, in one packet.
   std::string head = request_head(request, route);
-  bool together = request.body.size() <= kTogether;
-  if (together) head += request.body;
+  std::string_view body = body_of(request);
+  bool together = body.size() <= kTogether;
+  if (together) head += body;
   Status sent = transport_->write_all(head, deadline, cancel);
-  if (sent.ok() && !together) sent = transport_->write_all(request.body, deadline, cancel);
+  if (sent.ok() && !together) sent = transport_->write_all(body, deadline, cancel);
   if (sent.is(Code::cancelled) || (!sent.ok() && deadline.passed())) return sent.error();
   // A server may refuse and close before it has read everything; what it said counts.
-  auto reply = read_reply(request.method != "HEAD", request.max_body, deadline, cancel);
+  auto reply = read_reply(request, deadline, cancel);
   if (!sent.ok()) {
     reusable_ = false;
     if (!reply.ok()) return sent.error();
@@ -143,37 +148,24 @@ Result<HttpResponse> HttpConnection::exchange(const HttpRequest& request, const 
   return reply;
 }
 
-Result<HttpResponse> HttpConnection::read_reply(bool body_follows, uint64_t max_body,
+Result<HttpResponse> HttpConnection::read_reply(const HttpRequest& request,
                                                 const Deadline& deadline, const Cancel* cancel) {
   std::string body;
+  ReplyParser* current = nullptr;
   auto keep = [&](std::string_view piece) -> Status {
-    if (piece.size() > max_body - body.size())
-      return Error{Code::invalid,
-                   "the reply is longer than the " + human_size(max_body) + " expected at most",
-                   ""};
+    if (request.on_body && current->response().status / 100 == 2) return request.on_body(piece);
+    if (piece.size() > request.max_body - body.size())
+      return Error{
+          Code::invalid,
+          "the reply is longer than the " + human_size(request.max_body) + " expected at most", ""};
     body += piece;
     return {};
   };
   std::string pending;
-  std::vector<char> buffer(kReadSize);
   for (int interim = 0; interim < kMaxInterim; ++interim) {
-    ReplyParser parser(body_follows, keep);
-    while (!parser.done()) {
-      size_t used = 0;
-      if (!pending.empty()) {
-        BATON_ASSIGN(used, parser.put(pending));
-      }
-      pending.erase(0, used);
-      if (parser.done()) break;
-      if (used > 0 && !pending.empty()) continue;
-      BATON_ASSIGN(size_t n, transport_->read_some(buffer.data(), buffer.size(), deadline, cancel));
-      answered_ = answered_ || n > 0;
-      if (n == 0) {
-        BATON_TRY(parser.end());
-        break;
-      }
-      pending.append(buffer.data(), n);
-    }
+    ReplyParser parser(request.method != "HEAD", keep);
+    current = &parser;
+    BATON_TRY(read_message(parser, pending, deadline, cancel));
     if (parser.response().status / 100 == 1) continue;
     reusable_ = parser.keep_alive() && pending.empty();
     HttpResponse response = std::move(parser.response());
@@ -181,6 +173,32 @@ Result<HttpResponse> HttpConnection::read_reply(bool body_follows, uint64_t max_
     return response;
   }
   return Error{Code::transient, "the server sent nothing but interim replies", ""};
+}
+
+// One message, or an interim one; `pending` holds what came before it was asked for, and after it.
+Status HttpConnection::read_message(ReplyParser& parser, std::string& pending,
+                                    const Deadline& deadline, const Cancel* cancel) {
+  buffer_.resize(kReadSize);
+  while (!parser.done()) {
+    while (!pending.empty() && !parser.done()) {
+      BATON_ASSIGN(size_t used, parser.put(pending));
+      pending.erase(0, used);
+      if (used == 0) break;
+    }
+    if (parser.done()) break;
+    BATON_ASSIGN(size_t n, transport_->read_some(buffer_.data(), buffer_.size(), deadline, cancel));
+    answered_ = answered_ || n > 0;
+    if (n == 0) return parser.end();
+    std::string_view fresh(buffer_.data(), n);
+    // What the parser takes at once, a body above all, is never copied into `pending`.
+    while (pending.empty() && !fresh.empty() && !parser.done()) {
+      BATON_ASSIGN(size_t used, parser.put(fresh));
+      fresh.remove_prefix(used);
+      if (used == 0) break;
+    }
+    pending += fresh;
+  }
+  return {};
 }
 
 }  // namespace baton

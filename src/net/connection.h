@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "net/http.h"
@@ -11,6 +12,8 @@
 #include "net/transport.h"
 
 namespace baton {
+
+class ReplyParser;
 
 // Where a request goes.
 struct Route {
@@ -43,10 +46,13 @@ class HttpConnection {
  private:
   explicit HttpConnection(std::unique_ptr<Transport> transport)
       : transport_(std::move(transport)) {}
-  Result<HttpResponse> read_reply(bool body_follows, uint64_t max_body, const Deadline& deadline,
+  Result<HttpResponse> read_reply(const HttpRequest& request, const Deadline& deadline,
                                   const Cancel* cancel);
+  Status read_message(ReplyParser& parser, std::string& pending, const Deadline& deadline,
+                      const Cancel* cancel);
 
   std::unique_ptr<Transport> transport_;
+  std::vector<char> buffer_;
   bool reusable_ = true;
   bool answered_ = false;
 };

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,6 +21,11 @@ struct HttpRequest {
   std::string url;  // http:// or https://
   Headers headers;
   std::string body;
+  // Sent when `body` is empty: memory of the caller's, which outlives the exchange.
+  std::string_view body_view;
+  // Takes the body of a 2xx reply piece by piece as it comes (HttpResponse::body then stays empty,
+  // and max_body does not count); its error ends the exchange and is returned.
+  std::function<Status(std::string_view)> on_body;
   int64_t connect_timeout_ms = 10'000;  // name look-up and connection and TLS handshake together
   int64_t timeout_ms = 60'000;          // the whole exchange, so that a slow drip ends too
   uint64_t max_body = 64 << 20;         // a longer reply is Code::invalid

@@ -1,11 +1,11 @@
 #include "net/proxy.h"
 
-#include <openssl/evp.h>
 #include <strings.h>
 
 #include <cstdlib>
 #include <vector>
 
+#include "base/encoding.h"
 #include "base/text.h"
 
 namespace baton {
@@ -17,29 +17,6 @@ std::string variable(std::initializer_list<const char*> names) {
     if (value && *value) return value;
   }
   return "";
-}
-
-std::string base64(const std::string& text) {
-  std::vector<unsigned char> out(4 * ((text.size() + 2) / 3) + 1);
-  EVP_EncodeBlock(out.data(), reinterpret_cast<const unsigned char*>(text.data()),
-                  static_cast<int>(text.size()));
-  return reinterpret_cast<const char*>(out.data());
-}
-
-std::string percent_decoded(const std::string& text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    bool escape = text[i] == '%' && i + 2 < text.size() &&
-                  isxdigit(static_cast<unsigned char>(text[i + 1])) &&
-                  isxdigit(static_cast<unsigned char>(text[i + 2]));
-    if (escape) {
-      out += static_cast<char>(std::stoi(text.substr(i + 1, 2), nullptr, 16));
-      i += 2;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
 }
 
 // One entry of no_proxy: ".example.org", "example.org" and "*.example.org" all mean it and what is
@@ -78,7 +55,7 @@ Result<std::optional<Proxy>> choose_proxy(const ProxyRules& rules, const Url& ur
   size_t at = proxy.rfind('@', proxy.find('/', begin));
   Proxy out;
   if (at != std::string::npos && at >= begin) {
-    out.authorization = "Basic " + base64(percent_decoded(proxy.substr(begin, at - begin)));
+    out.authorization = "Basic " + base64(percent_decode(proxy.substr(begin, at - begin)));
     proxy.erase(begin, at + 1 - begin);
   }
   auto parsed = parse_url(proxy);

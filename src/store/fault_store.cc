@@ -48,6 +48,7 @@ class FaultStore : public ObjectStore {
   Status flush() override {
     return perform("flush", "", {}, [&] { return inner_->flush(); });
   }
+  int concurrency() const override { return inner_->concurrency(); }
   std::string name() const override { return inner_->name(); }
 
  private:

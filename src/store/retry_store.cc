@@ -1,6 +1,6 @@
 #include <algorithm>
-#include <atomic>
 
+#include "store/backoff.h"
 #include "store/fault_store.h"
 
 namespace baton {
@@ -43,6 +43,7 @@ class RetryStore : public ObjectStore {
   void defer_sync(bool on) override { inner_->defer_sync(on); }
   // Not repeated: a flush that failed has given up what it held, and a second one would hide that.
   Status flush() override { return inner_->flush(); }
+  int concurrency() const override { return inner_->concurrency(); }
   std::string name() const override { return inner_->name(); }
 
  private:
@@ -51,22 +52,14 @@ class RetryStore : public ObjectStore {
     for (int attempt = 1;; ++attempt) {
       auto result = call();
       if (!result.is(Code::transient) || attempt >= tries_) return result;
-      sleep_ms_(wait_ms(attempt));
+      sleep_ms_(backoff_.wait_ms(attempt));
     }
-  }
-
-  // Exponential, and a random part of up to half, so that many agents do not come back in step.
-  int64_t wait_ms(int attempt) {
-    int64_t wait = std::min(kLongestWaitMs, kFirstWaitMs << std::min(attempt - 1, 20));
-    uint64_t x = (jitter_ += 0x9e3779b97f4a7c15);  // splitmix64 (Steele et al., OOPSLA 2014)
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-    return wait / 2 + static_cast<int64_t>((x >> 33) % static_cast<uint64_t>(wait / 2 + 1));
   }
 
   std::unique_ptr<ObjectStore> inner_;
   const int tries_;
   std::function<void(int64_t)> sleep_ms_;
-  std::atomic<uint64_t> jitter_{reinterpret_cast<uintptr_t>(this)};
+  Backoff backoff_{kFirstWaitMs, kLongestWaitMs, reinterpret_cast<uintptr_t>(this)};
 };
 
 }  // namespace

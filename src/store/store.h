@@ -77,6 +77,9 @@ class ObjectStore {
   virtual void defer_sync(bool on) = 0;
   virtual Status flush() = 0;
 
+  // How many calls at once it takes to use this store well; 0: as many as there are processors.
+  virtual int concurrency() const { return 0; }
+
   // For messages: "/home/me/.local/share/baton/store", "s3://bucket/prefix". Never contains
   // credentials.
   virtual std::string name() const = 0;

@@ -1,4 +1,4 @@
-#include "ledger/crew.h"
+#include "os/crew.h"
 
 #include <atomic>
 #include <mutex>

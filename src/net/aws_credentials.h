@@ -1,0 +1,41 @@
+// Credentials for AWS and for services that speak its protocols, found as AWS's own tools find them
+// and renewed before they expire. docs/buckets.md lists the places in their order.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "net/aws_config.h"
+#include "net/http.h"
+#include "net/sigv4.h"
+#include "os/clock.h"
+
+namespace baton {
+
+// Thread-safe. Nothing that it says contains a secret.
+class AwsCredentialSource {
+ public:
+  virtual ~AwsCredentialSource() = default;
+  // Credentials that are good for a while. While one thread fetches new ones, others wait for
+  // them. Code::denied when none are found anywhere, with where was looked; Code::transient when a
+  // place that should have them does not answer.
+  virtual Result<AwsCredentials> get() = 0;
+  // The service has refused these as expired or invalid: the next get() fetches new ones.
+  virtual void refuse(const AwsCredentials& refused) = 0;
+};
+
+struct AwsSettings {
+  std::string profile;  // chosen for this store: goes before keys in the environment; "": none was
+  EnvironmentReader environment;
+};
+
+// For fixed keys; tests use it.
+std::unique_ptr<AwsCredentialSource> make_fixed_credentials(AwsCredentials credentials);
+
+// All places. Looks nowhere before the first get(). `clock` must outlive it.
+std::unique_ptr<AwsCredentialSource> make_aws_credentials(const AwsSettings& settings,
+                                                          std::shared_ptr<HttpClient> http,
+                                                          Clock& clock);
+
+}  // namespace baton

@@ -1,0 +1,101 @@
+// Bucket: what S3, Google Cloud Storage and Azure Blob can do, one request a call.
+//
+// Each cloud implements this small interface (s3_bucket.cc, …); everything above it (retries,
+// parallel transfers, paging, the probe of conditional writes) is written once, in bucket_store.cc
+// and transfer.cc. Keys here are those of the store; an implementation puts the prefix in front.
+//
+// Every call is one attempt with a deadline of its own (try_timeout_ms). Implementations classify:
+// Code::transient may be tried again (no connection, time-out, 5xx, 429, throttling, a body damaged
+// on its way); not_found; exists (a condition was not met); denied; permanent; no_space. What only
+// needs another try at once, with fresh credentials or a corrected clock, they do themselves, once.
+// Thread-safe.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "store/store.h"
+
+namespace baton {
+
+struct BucketObject {
+  uint64_t size = 0;               // of the whole object
+  std::optional<uint32_t> crc32c;  // of the whole object, where the service has it
+  std::string version;             // changes with the content (ETag, generation)
+};
+
+struct BucketPage {
+  std::vector<ObjectInfo> objects;  // ascending; prefixes ("part/") included, of size 0
+  std::string next;                 // token for the next page; "": this is the last
+};
+
+struct BucketRange {
+  uint64_t offset = 0, size = 0;  // size > 0
+};
+
+enum class Write { if_absent, replace };
+
+struct BucketPart {
+  std::string tag;  // what finish_upload must name
+  uint32_t crc32c = 0;
+};
+
+class Bucket {
+ public:
+  virtual ~Bucket() = default;
+
+  // The whole object in one request; the service verifies the CRC-32C before it keeps anything.
+  // Write::if_absent: Code::exists when there is one.
+  virtual Status put(const std::string& key, std::string_view bytes, uint32_t crc, Write mode) = 0;
+
+  // Gives the body to `sink` as it comes; `range`: only that part, none: all of it. A range that
+  // begins at or behind the end gives nothing. Every byte given before an error counts for nothing.
+  // A body shorter than what was promised is Code::transient. `expected`: Code::transient when the
+  // object's version is another one by now.
+  virtual Result<BucketObject> get(const std::string& key, const std::optional<BucketRange>& range,
+                                   const std::string& expected,
+                                   const std::function<Status(std::string_view)>& sink) = 0;
+  virtual Result<BucketObject> head(const std::string& key) = 0;
+  virtual Status remove(const std::string& key) = 0;  // an absent one is success
+
+  // One page of what begins with `prefix`, after the key `after` ("": from the start) or from where
+  // the page that gave `token` ended. With `fold`, keys with a '/' behind the prefix are folded.
+  // At most `limit` entries (1..1000); perhaps fewer, even none, though there are more. Entries up
+  // to `after` may be among them.
+  virtual Result<BucketPage> list(const std::string& prefix, const std::string& after,
+                                  const std::string& token, bool fold, size_t limit) = 0;
+
+  // An upload in parts, which may come in any order and in parallel; none shows before
+  // finish_upload. All but the last have part_size() bytes or more. `crc` of the whole object,
+  // where it is known beforehand. An upload that is not finished is to be aborted, else its parts
+  // are kept and paid for (docs/buckets.md says which lifecycle rule takes care of the rest).
+  virtual Result<std::string> begin_upload(const std::string& key, std::optional<uint32_t> crc) = 0;
+  virtual Result<BucketPart> upload_part(const std::string& key, const std::string& upload,
+                                         int number, std::string_view bytes, uint32_t crc) = 0;
+  virtual Status finish_upload(const std::string& key, const std::string& upload,
+                               const std::vector<BucketPart>& parts, uint32_t crc, Write mode) = 0;
+  virtual Status abort_upload(const std::string& key, const std::string& upload) = 0;
+
+  // "s3://bucket/prefix", for people; no credentials. Endpoint and region are left out.
+  virtual std::string name() const = 0;
+  // Tells this bucket from every other one, endpoint included; no credentials.
+  virtual std::string identity() const = 0;
+  // Milliseconds that the service has asked callers to keep away for (Retry-After); 0: nothing.
+  virtual int64_t hold_ms() const = 0;
+};
+
+// Milliseconds for one request that moves `bytes`: half a minute, and a slow line's time.
+inline int64_t try_timeout_ms(uint64_t bytes) {
+  constexpr int64_t kBase = 30'000;
+  constexpr uint64_t kSlowestBytesPerMs = 128;
+  return kBase + static_cast<int64_t>(bytes / kSlowestBytesPerMs);
+}
+
+}  // namespace baton

@@ -1,0 +1,382 @@
+#include "store/s3_bucket.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <mutex>
+
+#include "base/crc32c.h"
+#include "base/encoding.h"
+#include "base/hash.h"
+#include "base/text.h"
+#include "base/xml.h"
+#include "net/http_date.h"
+#include "store/s3_errors.h"
+
+namespace baton {
+namespace {
+
+constexpr uint64_t kMaxReply = 16 << 20;  // of what is not an object: a page of 1000 keys
+constexpr int64_t kMostSkewMs = 240'000;  // S3 takes 15 minutes, some services 5
+constexpr char kEmptySha[] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+constexpr char kMetaCrc[] = "x-amz-meta-baton-crc32c";
+
+std::optional<uint32_t> parse_crc(const std::string& text) {
+  auto bytes = base64_decode(text);
+  if (!bytes || bytes->size() != 4) return std::nullopt;
+  uint32_t crc = 0;
+  for (char c : *bytes) crc = crc << 8 | static_cast<unsigned char>(c);
+  return crc;
+}
+
+// Of the whole object. The checksum of an upload in parts may be one of the parts' checksums
+// ("AAAAAA==-3"), which says nothing about the bytes in a row.
+std::optional<uint32_t> crc_of(const HttpResponse& reply) {
+  bool composite = reply.header("x-amz-checksum-type") == "COMPOSITE";
+  auto crc = composite ? std::nullopt : parse_crc(reply.header("x-amz-checksum-crc32c"));
+  return crc ? crc : parse_crc(reply.header(kMetaCrc));
+}
+
+std::optional<uint64_t> to_number(const std::string& text) {
+  if (text.empty() || text.size() > 18 || text.find_first_not_of("0123456789") != std::string::npos)
+    return std::nullopt;
+  return std::stoull(text);
+}
+
+bool is_loopback(const std::string& host) {
+  return host == "localhost" || host == "::1" || starts_with(host, "127.");
+}
+
+std::string xml_escape(const std::string& text) {
+  std::string out;
+  for (char c : text) {
+    if (c == '&') {
+      out += "&amp;";
+    } else if (c == '<') {
+      out += "&lt;";
+    } else if (c == '>') {
+      out += "&gt;";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+// One request, before it is signed.
+struct Call {
+  std::string method;
+  std::string key;    // "": the bucket itself
+  std::string query;  // already encoded, without '?'
+  Headers headers;
+  std::string_view body;
+  std::string doing;    // for errors
+  uint64_t expect = 0;  // bytes that come back, for the time-out
+  std::function<Status(std::string_view)> on_body;
+};
+
+class S3Bucket : public Bucket {
+ public:
+  S3Bucket(const S3Place& place, std::shared_ptr<HttpClient> http,
+           std::shared_ptr<AwsCredentialSource> credentials, Clock& clock)
+      : place_(place),
+        region_(place.region.empty() ? "us-east-1" : place.region),
+        http_(std::move(http)),
+        credentials_(std::move(credentials)),
+        clock_(clock) {}
+
+  Status put(const std::string& key, std::string_view bytes, uint32_t crc, Write mode) override {
+    Call call{"PUT", key, "", {}, bytes, "writing " + key, 0, nullptr};
+    call.headers.emplace_back("Content-Type", "application/octet-stream");
+    call.headers.emplace_back("x-amz-checksum-crc32c", crc32c_text(crc));
+    call.headers.emplace_back(kMetaCrc, crc32c_text(crc));
+    if (mode == Write::if_absent) call.headers.emplace_back("If-None-Match", "*");
+    auto reply = send(call);
+    if (!reply.ok()) return reply.error();
+    return {};
+  }
+
+  Result<BucketObject> get(const std::string& key, const std::optional<BucketRange>& range,
+                           const std::string& expected,
+                           const std::function<Status(std::string_view)>& sink) override {
+    Call call{"GET", key, "", {}, {}, "reading " + key, range ? range->size : 64 << 20, sink};
+    call.headers.emplace_back("x-amz-checksum-mode", "ENABLED");
+    if (range)
+      call.headers.emplace_back("Range", "bytes=" + std::to_string(range->offset) + "-" +
+                                             std::to_string(range->offset + range->size - 1));
+    if (!expected.empty()) call.headers.emplace_back("If-Match", expected);
+    auto reply = send(call);
+    if (reply.is(Code::exists))
+      return Error{Code::transient, call.doing + ": it was replaced meanwhile", ""};
+    if (!reply.ok()) return reply.error();
+    if (reply->status == 416) return behind_the_end(key, *reply);
+    BucketObject object{0, crc_of(*reply), reply->header("ETag")};
+    std::string total = reply->header("Content-Range");
+    if (reply->status == 206) {
+      total.erase(0, total.find('/') + 1);
+    } else {
+      if (range && range->offset > 0)
+        return Error{Code::unsupported, name() + " does not honour ranges", ""};
+      total = reply->header("Content-Length");
+    }
+    auto size = to_number(total);
+    if (!size)
+      return Error{Code::transient, call.doing + ": the reply does not tell the object's size", ""};
+    object.size = *size;
+    return object;
+  }
+
+  Result<BucketObject> head(const std::string& key) override {
+    Call call{"HEAD", key, "", {}, {}, "looking at " + key, 0, nullptr};
+    call.headers.emplace_back("x-amz-checksum-mode", "ENABLED");
+    auto reply = send(call);
+    if (!reply.ok()) return reply.error();
+    auto size = to_number(reply->header("Content-Length"));
+    if (!size)
+      return Error{Code::transient, call.doing + ": the reply does not tell the object's size", ""};
+    return BucketObject{*size, crc_of(*reply), reply->header("ETag")};
+  }
+
+  Status remove(const std::string& key) override {
+    auto reply = send({"DELETE", key, "", {}, {}, "removing " + key, 0, nullptr});
+    if (!reply.ok() && !reply.is(Code::not_found)) return reply.error();
+    return {};
+  }
+
+  Result<BucketPage> list(const std::string& prefix, const std::string& after,
+                          const std::string& token, bool fold, size_t limit) override {
+    std::string query = "encoding-type=url&list-type=2&max-keys=" + std::to_string(limit) +
+                        "&prefix=" + percent_encode(full(prefix));
+    if (fold) query += "&delimiter=%2F";
+    if (!token.empty()) {
+      query += "&continuation-token=" + percent_encode(token);
+    } else if (!after.empty()) {
+      query += "&start-after=" + percent_encode(full(after));
+    }
+    std::string doing = "listing " + (prefix.empty() ? "it" : prefix);
+    BATON_ASSIGN(HttpResponse reply, send({"GET", "", query, {}, {}, doing, 0, nullptr}));
+    BATON_ASSIGN(Xml xml, parse_xml(reply.body, name() + ": the listing"));
+    if (xml.name != "ListBucketResult")
+      return Error{Code::transient, name() + ": " + doing + " gave something else", ""};
+    return page_of(xml);
+  }
+
+  Result<std::string> begin_upload(const std::string& key, std::optional<uint32_t> crc) override {
+    Call call{"POST", key, "uploads=", {}, {}, "beginning to write " + key, 0, nullptr};
+    call.headers.emplace_back("Content-Type", "application/octet-stream");
+    call.headers.emplace_back("x-amz-checksum-algorithm", "CRC32C");
+    call.headers.emplace_back("x-amz-checksum-type", "FULL_OBJECT");
+    if (crc) call.headers.emplace_back(kMetaCrc, crc32c_text(*crc));
+    BATON_ASSIGN(HttpResponse reply, send(call));
+    BATON_ASSIGN(Xml xml, parse_xml(reply.body, name() + ": the reply"));
+    std::string id = xml.at("UploadId");
+    if (id.empty()) return Error{Code::transient, call.doing + ": the reply has no UploadId", ""};
+    return id;
+  }
+
+  Result<BucketPart> upload_part(const std::string& key, const std::string& upload, int number,
+                                 std::string_view bytes, uint32_t crc) override {
+    std::string query =
+        "partNumber=" + std::to_string(number) + "&uploadId=" + percent_encode(upload);
+    Call call{"PUT", key, query, {}, bytes, "writing a part of " + key, 0, nullptr};
+    call.headers.emplace_back("x-amz-checksum-crc32c", crc32c_text(crc));
+    BATON_ASSIGN(HttpResponse reply, send(call));
+    std::string tag = reply.header("ETag");
+    if (tag.empty()) return Error{Code::transient, call.doing + ": the reply has no ETag", ""};
+    return BucketPart{tag, crc};
+  }
+
+  Status finish_upload(const std::string& key, const std::string& upload,
+                       const std::vector<BucketPart>& parts, uint32_t crc, Write mode) override {
+    std::string body =
+        "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
+    for (size_t i = 0; i < parts.size(); ++i)
+      body += "<Part><PartNumber>" + std::to_string(i + 1) + "</PartNumber><ETag>" +
+              xml_escape(parts[i].tag) + "</ETag><ChecksumCRC32C>" + crc32c_text(parts[i].crc32c) +
+              "</ChecksumCRC32C></Part>";
+    body += "</CompleteMultipartUpload>";
+    Call call{"POST",       key,    "uploadId=" + percent_encode(upload),
+              {},           body,   "completing " + key,
+              512ull << 20, nullptr};
+    call.headers.emplace_back("Content-Type", "application/xml");
+    call.headers.emplace_back("x-amz-checksum-crc32c", crc32c_text(crc));
+    call.headers.emplace_back("x-amz-checksum-type", "FULL_OBJECT");
+    if (mode == Write::if_absent) call.headers.emplace_back("If-None-Match", "*");
+    auto reply = send(call);
+    if (!reply.ok()) return reply.error();
+    // The status is sent before the work is done; an error then stands in the body.
+    if (!is_s3_error_body(reply->body)) return {};
+    reply->status = 500;
+    return classify_s3(*reply, what(call)).error;
+  }
+
+  Status abort_upload(const std::string& key, const std::string& upload) override {
+    auto reply = send({"DELETE",
+                       key,
+                       "uploadId=" + percent_encode(upload),
+                       {},
+                       {},
+                       "giving up " + key,
+                       0,
+                       nullptr});
+    if (!reply.ok() && !reply.is(Code::not_found)) return reply.error();
+    return {};
+  }
+
+  std::string name() const override {
+    return "s3://" + place_.bucket + (place_.prefix.empty() ? "" : "/" + place_.prefix);
+  }
+  std::string identity() const override { return name() + " at " + place_.endpoint; }
+
+  int64_t hold_ms() const override {
+    return std::max<int64_t>(0, hold_until_.load() - clock_.mono_ms());
+  }
+
+ private:
+  std::string full(const std::string& key) const {
+    return place_.prefix.empty() ? key : place_.prefix + "/" + key;
+  }
+  std::string what(const Call& call) const { return name() + ": " + call.doing; }
+
+  std::string region() const {
+    std::lock_guard lock(region_mutex_);
+    return region_;
+  }
+
+  std::string url_of(const Call& call) const {
+    std::string base = place_.endpoint;
+    if (base.empty()) base = "https://s3." + region() + ".amazonaws.com";
+    std::string path = "/";
+    if (place_.path_style) {
+      path += percent_encode(place_.bucket) + "/";
+    } else {
+      size_t host = base.find("://") + 3;
+      base.insert(host, place_.bucket + ".");
+    }
+    if (!call.key.empty()) path += percent_encode(full(call.key), true);
+    return base + path + (call.query.empty() ? "" : "?" + call.query);
+  }
+
+  // A reply of 2xx (or 416), or why there is none.
+  Result<HttpResponse> send(const Call& call) {
+    for (int attempt = 0;; ++attempt) {
+      BATON_ASSIGN(AwsCredentials credentials, credentials_->get());
+      int64_t signed_at = clock_.wall_ms() + clock_offset_.load();
+      BATON_ASSIGN(HttpRequest request, signed_request(call, credentials, signed_at));
+      auto reply = http_->send(request);
+      if (!reply.ok()) return reply.error().within(what(call));
+      if (reply->status / 100 == 2 || reply->status == 416) return reply;
+      note_hold(*reply);
+      S3Failure failure = classify_s3(*reply, what(call));
+      bool again = apply(failure.remedy, *reply, credentials, signed_at);
+      if (again && attempt < 2) continue;
+      return failure.error;
+    }
+  }
+
+  Result<HttpRequest> signed_request(const Call& call, const AwsCredentials& credentials,
+                                     int64_t wall_ms) const {
+    HttpRequest request;
+    request.method = call.method;
+    request.url = url_of(call);
+    request.headers = call.headers;
+    request.body_view = call.body;
+    request.on_body = call.on_body;
+    request.max_body = kMaxReply;
+    request.timeout_ms = try_timeout_ms(call.body.size() + call.expect);
+    BATON_TRY(sign_v4(request, credentials, {region(), "s3"}, payload_hash(request), wall_ms));
+    return request;
+  }
+
+  // TLS protects the body already, and its CRC is signed; without TLS the whole body is.
+  std::string payload_hash(const HttpRequest& request) const {
+    if (request.body_view.empty()) return kEmptySha;
+    auto url = parse_url(request.url);
+    if (url.ok() && (url->scheme == "https" || is_loopback(url->host))) return kUnsignedPayload;
+    return sha256_hex(request.body_view);
+  }
+
+  // True when another try is worth it.
+  bool apply(S3Remedy remedy, const HttpResponse& reply, const AwsCredentials& used,
+             int64_t signed_at) {
+    if (remedy == S3Remedy::new_credentials) {
+      credentials_->refuse(used);
+      return true;
+    }
+    if (remedy == S3Remedy::set_clock) {
+      auto date = parse_http_date(reply.header("Date"));
+      if (!date || std::abs(*date - signed_at) < kMostSkewMs) return false;
+      clock_offset_ = *date - clock_.wall_ms();
+      return true;
+    }
+    if (remedy == S3Remedy::set_region) {
+      std::string told = reply.header("x-amz-bucket-region");
+      if (told.empty()) {
+        auto body = parse_xml(reply.body, "the reply");
+        if (body.ok()) told = body->at("Region");
+      }
+      if (told.empty() ||
+          told.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos)
+        return false;
+      std::lock_guard lock(region_mutex_);
+      if (told == region_) return false;
+      region_ = told;
+      return true;
+    }
+    return false;
+  }
+
+  void note_hold(const HttpResponse& reply) {
+    int64_t wait = retry_after_ms(reply, clock_.wall_ms());
+    if (wait > 0) hold_until_ = clock_.mono_ms() + wait;
+  }
+
+  // A range behind the end: the reply tells the size, or a HEAD does.
+  Result<BucketObject> behind_the_end(const std::string& key, const HttpResponse& reply) {
+    std::string total = reply.header("Content-Range");
+    total.erase(0, total.find('/') + 1);
+    auto size = to_number(total);
+    if (size) return BucketObject{*size, std::nullopt, reply.header("ETag")};
+    return head(key);
+  }
+
+  Result<BucketPage> page_of(const Xml& xml) const {
+    BucketPage page;
+    bool encoded = xml.at("EncodingType") == "url";
+    std::string strip = full("");
+    auto add = [&](std::string key, uint64_t size) {
+      if (encoded) key = percent_decode(key);
+      if (starts_with(key, strip)) page.objects.push_back({key.substr(strip.size()), size});
+    };
+    for (const Xml& entry : xml.children) {
+      if (entry.name == "Contents") add(entry.at("Key"), to_number(entry.at("Size")).value_or(0));
+      if (entry.name == "CommonPrefixes") add(entry.at("Prefix"), 0);
+    }
+    std::sort(page.objects.begin(), page.objects.end(),
+              [](const ObjectInfo& a, const ObjectInfo& b) { return a.key < b.key; });
+    if (xml.at("IsTruncated") == "true") {
+      page.next = xml.at("NextContinuationToken");
+      if (page.next.empty())
+        return Error{Code::transient, name() + ": the listing breaks off without a way on", ""};
+    }
+    return page;
+  }
+
+  const S3Place place_;
+  mutable std::mutex region_mutex_;
+  std::string region_;
+  const std::shared_ptr<HttpClient> http_;
+  const std::shared_ptr<AwsCredentialSource> credentials_;
+  Clock& clock_;
+  std::atomic<int64_t> clock_offset_{0};  // server's wall clock less this machine's
+  std::atomic<int64_t> hold_until_{0};
+};
+
+}  // namespace
+
+std::unique_ptr<Bucket> make_s3_bucket(const S3Place& place, std::shared_ptr<HttpClient> http,
+                                       std::shared_ptr<AwsCredentialSource> credentials,
+                                       Clock& clock) {
+  return std::make_unique<S3Bucket>(place, std::move(http), std::move(credentials), clock);
+}
+
+}  // namespace baton

@@ -1,0 +1,80 @@
+// Large objects to and from a bucket: in parts, in parallel, verified, in bounded memory.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "os/clock.h"
+#include "store/backoff.h"
+#include "store/bucket.h"
+
+namespace baton {
+
+struct TransferOptions {
+  int tries = 10;                   // of each request
+  int64_t give_up_ms = 300'000;     // no request is begun again later than this after its first try
+  int parallel = 8;                 // requests at once, for one object
+  uint64_t part_size = 8ull << 20;  // 5 MiB or more
+  uint64_t single_below = 32ull << 20;  // smaller objects travel in one request
+};
+
+// Repeats single requests to a bucket, as Bucket's errors allow. Thread-safe.
+class BucketRetry {
+ public:
+  BucketRetry(const Bucket& bucket, Clock& clock, const TransferOptions& options)
+      : bucket_(bucket), clock_(clock), options_(options) {}
+
+  template <class Call>
+  auto operator()(Call call) -> decltype(call()) {
+    const int64_t begin = clock_.mono_ms();
+    for (int attempt = 1;; ++attempt) {
+      hold();
+      auto result = call();
+      if (!result.is(Code::transient) || attempt >= options_.tries) return result;
+      if (clock_.mono_ms() - begin > options_.give_up_ms) return result;
+      clock_.sleep_ms(backoff_.wait_ms(attempt));
+    }
+  }
+
+ private:
+  void hold() {
+    int64_t wait = std::min<int64_t>(bucket_.hold_ms(), kLongestHoldMs);
+    if (wait > 0) clock_.sleep_ms(wait);
+  }
+
+  static constexpr int64_t kLongestHoldMs = 60'000;
+  const Bucket& bucket_;
+  Clock& clock_;
+  const TransferOptions options_;
+  Backoff backoff_{100, 20'000, reinterpret_cast<uintptr_t>(this)};
+};
+
+// Bytes to send, by position. `view` gives `size` bytes at `offset`, in memory of its own or in
+// `scratch`, which has room for them; several threads call it at once.
+struct ByteSource {
+  uint64_t size = 0;
+  bool in_memory = false;  // view() never uses scratch
+  std::function<Result<std::string_view>(uint64_t offset, uint64_t size, char* scratch)> view;
+};
+ByteSource memory_source(std::string_view bytes);
+// An open file of `size` bytes; `path` for errors. A file that is shorter by then is
+// Code::transient.
+ByteSource file_source(int fd, uint64_t size, const std::string& path);
+
+// Takes received bytes by position, from several threads, in any order; a piece may come twice.
+using ByteTarget = std::function<Status(uint64_t offset, std::string_view bytes)>;
+
+// Uploads an object: in one request when it is small, else in parts. Returns its CRC-32C. Memory:
+// `parallel` parts at most, none for a source in memory. On error nothing of it is left (an abort
+// that fails as well leaves parts that nobody sees).
+Result<uint32_t> upload(Bucket& bucket, BucketRetry& retry, const TransferOptions& options,
+                        const std::string& key, const ByteSource& source, Write mode);
+
+// Downloads an object whole: the first part in one request, and what is left of a large one by
+// parallel ranges of the same version. Verified by its CRC-32C where the service knows it. Returns
+// what it was. Code::invalid when it is larger than `limit`; nothing was given to `to` then.
+Result<BucketObject> download(Bucket& bucket, BucketRetry& retry, const TransferOptions& options,
+                              const std::string& key, uint64_t limit, const ByteTarget& to);
+
+}  // namespace baton
