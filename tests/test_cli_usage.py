@@ -66,11 +66,6 @@ def test_an_unknown_job_gets_a_suggestion(cli):
     assert "fasion" in done.stderr and "fashion" in done.stderr
 
 
-def test_a_bucket_is_refused_by_name(cli):
-    cli.spec()
-    done = cli("run", "--store", "s3://bucket/prefix", check=1)
-    assert "a store in a bucket is not supported yet" in done.stderr
-
 
 def test_without_a_home_directory_the_variable_is_named(cli):
     env = {"PATH": os.environ["PATH"]}

@@ -1,10 +1,15 @@
 """Stores in S3: the conformance suite against moto's server, and other people's tools on the other side."""
+import contextlib
 import hashlib
+import json
 import os
+import pathlib
+import random
 import subprocess
 
 import pytest
 
+from fault_proxy import FaultProxy
 from moto_root import moto_server, request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -56,3 +61,147 @@ def test_a_job_runs_with_its_store_in_a_bucket(cloud):
     check = cloud("store", "check")
     assert "s3://store/" in check.stdout + check.stderr
     assert not (cloud.dir / "home" / "store").exists()
+
+
+def aws(cloud, *words):
+    """Debian's AWS CLI, with the same environment."""
+    done = subprocess.run(["/usr/bin/aws", "--output", "text", *words], env=dict(cloud.env, AWS_PAGER=""),
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def rclone(cloud, *words):
+    """Debian's rclone, configured by its environment alone."""
+    env = dict(cloud.env, RCLONE_CONFIG_R_TYPE="s3", RCLONE_CONFIG_R_PROVIDER="Other", RCLONE_CONFIG_R_ENDPOINT=cloud.url,
+               RCLONE_CONFIG_R_ENV_AUTH="true", RCLONE_CONFIG="/dev/null")
+    done = subprocess.run(["/usr/bin/rclone", *words], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+PROGRAM = """
+head -c 9000000 /dev/urandom > $BATON_CHECKPOINT_DIR/weights
+echo result > $BATON_RESULTS_DIR/out.txt
+echo '{"step": 1, "loss": 0.5}' >> $BATON_METRICS_FILE
+echo said
+"""
+
+
+def results(cloud, job, to, **env):
+    directory = cloud.dir / to
+    cloud("results", job, "--to", directory, env=dict(cloud.env, **env))
+    return (directory / "out.txt").read_text()
+
+
+def test_other_tools_read_what_baton_wrote_and_the_other_way_round(cloud, tmp_path):
+    cloud("run", cloud.spec(PROGRAM))
+    job = cloud.show()["id"]
+    for copy, tool in (("by-aws", lambda to: aws(cloud, "s3", "sync", f"s3://store/{cloud.prefix}", to)),
+                       ("by-rclone", lambda to: rclone(cloud, "copy", f"R:store/{cloud.prefix}", to))):
+        directory = tmp_path / copy
+        tool(str(directory))
+        assert results(cloud, job, f"from-{copy}", BATON_STORE=str(directory)) == "result\n"
+        check = cloud("store", "check", "--json", env=dict(cloud.env, BATON_STORE=str(directory)))
+        assert not [f for f in json.loads(check.stdout)["findings"] if not f.get("harmless")]
+    aws(cloud, "s3", "sync", str(tmp_path / "by-aws"), f"s3://store/{cloud.prefix}-aws")
+    rclone(cloud, "copy", str(tmp_path / "by-aws"), f"R:store/{cloud.prefix}-rclone")
+    for copy in ("aws", "rclone"):
+        place = f"s3://store/{cloud.prefix}-{copy}"
+        assert results(cloud, job, f"back-{copy}", BATON_STORE=place) == "result\n"
+        cloud("store", "check", env=dict(cloud.env, BATON_STORE=place))
+
+
+def test_secrets_are_nowhere(cloud, tmp_path):
+    """Not in the store, not in anything that was written or said, not on a command line."""
+    secret = "not-to-be-seen-anywhere"
+    cloud.env["AWS_SESSION_TOKEN"] = token = "session-token-of-the-test"
+    said = []
+    agent = cloud.start("run", cloud.spec("while [ ! -e $BATON_PREEMPT_FILE ]; do sleep 0.05; done"))
+    cloud.wait(lambda: cloud("ps", "--json").stdout.count("running"), "the job to run")
+    for pid in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            line = (pid / "cmdline").read_bytes()
+            assert secret.encode() not in line and token.encode() not in line
+    cloud("preempt", "latest")
+    cloud.wait(lambda: len(cloud.show()["attempts"]) > 1, "the next attempt")
+    cloud("stop", "latest")
+    agent.wait(timeout=60)
+    said += [*agent.communicate()]
+    for words in (["ps", "-a"], ["show", "latest"], ["show", "latest", "--json"], ["logs", "latest"], ["store", "check"],
+                  ["doctor"]):
+        done = cloud(*words, check=None)
+        said += [done.stdout, done.stderr]
+    wrong = dict(cloud.env, AWS_ENDPOINT_URL="http://127.0.0.1:1")
+    done = cloud("ps", "--store", "s3://store/x?profile=nobody", check=None, env=wrong)
+    said += [done.stdout, done.stderr]
+    aws(cloud, "s3", "sync", f"s3://store/{cloud.prefix}", str(tmp_path / "all"))
+    said += [p.read_bytes().decode("latin-1") for p in tmp_path.rglob("*") if p.is_file()]
+    assert any("running" in text or "stopped" in text for text in said)
+    for text in said:
+        assert secret not in text and token not in text
+
+
+def test_what_is_wrong_is_said(cloud):
+    done = cloud("ps", "--store", "s3://no-such-bucket/x", check=None)
+    assert done.returncode != 0 and "bucket" in done.stderr, done.stderr
+    done = cloud("ps", "--store", "s3://store/x?regoin=eu", check=None)
+    assert "did you mean region" in done.stderr
+    done = cloud("run", cloud.spec(), "--store", "ftp://store/x", check=None)
+    assert "ftp://" in done.stderr
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_job_behind_a_faulty_network(cloud, s3, seed):
+    """Every kind of fault, at random: the job ends as it should, nothing is lost, nothing is there twice."""
+    dice = random.Random(seed)
+    kinds = ["reset_request:0", "reset_request:1", "reset_request:1000", "reset_reply:0", "reset_reply:1", "reset_reply:40",
+             "reset_reply:300", "truncate:0", "truncate:200", "truncate:1000", "lost", "lost", "duplicate", "drip", "corrupt", "503",
+             "503:1", "500", "429:1", "ExpiredToken", "RequestTimeout"]
+
+    def plan(_number, _method, _path, _headers):
+        return dice.choice(kinds) if dice.random() < 0.2 else None
+
+    with FaultProxy(s3, plan) as proxy:
+        cloud.env["AWS_ENDPOINT_URL"] = proxy.url
+        cloud("run", cloud.spec(PROGRAM))
+        seen = dict(proxy.seen)
+        cloud.env["AWS_ENDPOINT_URL"] = s3
+    shown = cloud.show()
+    assert shown["state"] == "succeeded" and len(shown["attempts"]) == 1, (seen, shown)
+    assert cloud("logs", "latest").stdout == "said\n"
+    lines = [line for line in cloud("metrics", "latest", "--json").stdout.splitlines() if '"step"' in line]
+    assert len(lines) == 1
+    assert results(cloud, shown["id"], "fetched") == "result\n"
+    findings = json.loads(cloud("store", "check", "--json").stdout)["findings"]
+    assert not [f for f in findings if not f.get("harmless")], findings
+    assert len(seen) >= 5, seen
+
+
+def test_a_clock_that_is_20_minutes_off(cloud, s3):
+    with FaultProxy(s3, lambda *_: None, skew_seconds=1200) as proxy:
+        cloud.env["AWS_ENDPOINT_URL"] = proxy.url
+        cloud("run", cloud.spec(PROGRAM))
+        assert cloud.show()["state"] == "succeeded"
+
+
+def test_lost_replies_to_every_conditional_write(cloud, s3):
+    """The retry of each finds its own object, and the ledger knows it for its own."""
+    first = set()
+
+    def plan(_number, method, path, headers):
+        if method != "PUT" or headers.get("If-None-Match") != "*" or path in first:
+            return None
+        first.add(path)
+        return "lost"
+
+    with FaultProxy(s3, plan) as proxy:
+        cloud.env["AWS_ENDPOINT_URL"] = proxy.url
+        cloud("run", cloud.spec(PROGRAM))
+        assert proxy.seen["lost"] >= 10
+        shown = cloud.show()
+        assert shown["state"] == "succeeded" and len(shown["attempts"]) == 1
+        types = [event["type"] for event in shown.get("events", [])]
+        assert len(types) == len([t for t in types if t != "claimed"]) + 1 or not types
+        cloud("store", "check")

@@ -1,0 +1,167 @@
+"""An HTTP proxy in front of a server that breaks things on purpose, by a plan.
+
+    with FaultProxy("http://127.0.0.1:5000", plan) as proxy: … proxy.url …
+
+`plan(number, method, path, headers)` names the fault of each request, or None. Faults:
+
+    reset_request:N   a TCP reset after N bytes of the request's body; the server sees nothing of it
+    reset_reply:N     the request takes effect; N bytes of the reply, then a TCP reset
+    truncate:N        the request takes effect; N bytes of the reply, then an orderly end
+    lost              the request takes effect; the connection is closed without a reply
+    duplicate         the request reaches the server twice; the first reply counts
+    drip              the reply comes in small pieces with pauses
+    corrupt           one bit of the reply's body is turned
+    503, 503:1, …     that status instead of an answer, with Retry-After where a number of seconds follows
+    CODE              an error of S3 with that code ("ExpiredToken"), status 400
+"""
+import http.client
+import http.server
+import socket
+import struct
+import threading
+import time
+import urllib.parse
+from email.utils import formatdate
+
+HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
+
+
+class Reset(Exception):
+    """The connection is to be reset."""
+
+
+class FaultProxy:
+    """Thread-safe. `seen` counts faults by name; `skew_seconds` is how far the service's clock is ahead."""
+
+    def __init__(self, upstream, plan, skew_seconds=0):
+        self.upstream = urllib.parse.urlsplit(upstream)
+        self.plan, self.skew = plan, skew_seconds
+        self.lock = threading.Lock()
+        self.number, self.seen = 0, {}
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_any(self):
+                try:
+                    outer.serve(self)
+                except (Reset, ConnectionError, socket.timeout):
+                    self.close_connection = True
+
+            do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any
+
+            def date_time_string(self, timestamp=None):
+                return formatdate(time.time() + outer.skew, usegmt=True)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+    def choose(self, handler):
+        with self.lock:
+            number = self.number
+            self.number += 1
+            fault = self.plan(number, handler.command, handler.path, handler.headers)
+            if fault:
+                name = fault.split(":")[0]
+                self.seen[name] = self.seen.get(name, 0) + 1
+            return fault
+
+    def serve(self, handler):
+        name, _, amount = (self.choose(handler) or "").partition(":")
+        size = int(handler.headers.get("Content-Length") or 0)
+        if name == "reset_request":
+            handler.rfile.read(min(size, int(amount)))
+            self.reset(handler)
+        body = handler.rfile.read(size)
+        if len(body) < size:
+            raise Reset
+        if self.is_skewed(handler):
+            return self.error(handler, 403, "RequestTimeTooSkewed")
+        if name.isdigit():
+            return self.error(handler, int(name), "SlowDown", {"Retry-After": amount} if amount else {})
+        if name and name[0].isupper():
+            return self.error(handler, 400, name)
+        reply = self.forward(handler, body)
+        if name == "duplicate":
+            self.forward(handler, body)
+        self.answer(handler, reply, name, int(amount or 0))
+
+    def is_skewed(self, handler):
+        stamp = handler.headers.get("X-Amz-Date")
+        if not self.skew or not stamp:
+            return False
+        signed = time.mktime(time.strptime(stamp, "%Y%m%dT%H%M%SZ")) - time.timezone
+        return abs(signed - (time.time() + self.skew)) > 900
+
+    def forward(self, handler, body):
+        connection = http.client.HTTPConnection(self.upstream.hostname, self.upstream.port, timeout=60)
+        try:
+            connection.putrequest(handler.command, handler.path, skip_host=True, skip_accept_encoding=True)
+            for key, value in handler.headers.items():
+                connection.putheader(key, value)
+            connection.endheaders(body or None)
+            reply = connection.getresponse()
+            return reply.status, reply.reason, reply.getheaders(), reply.read()
+        finally:
+            connection.close()
+
+    def answer(self, handler, reply, fault, amount):
+        status, reason, headers, body = reply
+        if fault == "lost":
+            raise Reset
+        length = dict((k.lower(), v) for k, v in headers).get("content-length", str(len(body)))
+        if fault == "corrupt" and body:
+            body = body[:len(body) // 2] + bytes([body[len(body) // 2] ^ 1]) + body[len(body) // 2 + 1:]
+        head = f"HTTP/1.1 {status} {reason}\r\n"
+        head += "".join(f"{k}: {v}\r\n" for k, v in headers if k.lower() not in HOP | ({"date"} if self.skew else set()))
+        if self.skew:
+            head += f"Date: {handler.date_time_string()}\r\n"
+        head += f"Content-Length: {length if handler.command == 'HEAD' else len(body)}\r\n\r\n"
+        data = head.encode("latin-1") + (b"" if handler.command == "HEAD" else body)
+        if fault == "drip":
+            for start in range(0, len(data), max(1, len(data) // 20)):
+                handler.wfile.write(data[start:start + max(1, len(data) // 20)])
+                handler.wfile.flush()
+                time.sleep(0.005)
+            return
+        if fault in ("reset_reply", "truncate"):
+            handler.wfile.write(data[:amount])
+            handler.wfile.flush()
+            if fault == "reset_reply":
+                self.reset(handler)
+            raise Reset
+        handler.wfile.write(data)
+        handler.wfile.flush()
+
+    @staticmethod
+    def reset(handler):
+        """SO_LINGER 0: closing sends RST."""
+        handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raise Reset
+
+    @staticmethod
+    def error(handler, status, code, headers=None):
+        body = f"<Error><Code>{code}</Code><Message>made up by the test</Message></Error>".encode()
+        if handler.command == "HEAD":
+            body = b""
+        handler.send_response(status)
+        for key, value in (headers or {}).items():
+            handler.send_header(key, value)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
