@@ -39,8 +39,9 @@ class Cli:
         """Runs it to its end; `check`: the exit status that it must have, or None."""
         options.setdefault("env", self.env)
         options.setdefault("cwd", self.dir)
+        options.setdefault("timeout", 120)
         done = subprocess.run([self.binary, *map(str, words)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=120, check=False, **options)
+                              check=False, **options)
         assert check is None or done.returncode == check, f"{words} → {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 

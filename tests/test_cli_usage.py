@@ -66,7 +66,6 @@ def test_an_unknown_job_gets_a_suggestion(cli):
     assert "fasion" in done.stderr and "fashion" in done.stderr
 
 
-
 def test_without_a_home_directory_the_variable_is_named(cli):
     env = {"PATH": os.environ["PATH"]}
     done = cli("ps", check=1, env=env)

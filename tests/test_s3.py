@@ -5,7 +5,9 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -49,6 +51,25 @@ def test_conformance(s3, baton_bin):
     assert "42 tests" in done.stdout or "PASSED" in done.stdout, done.stdout
 
 
+@pytest.mark.slow
+def test_one_of_two_agents_owns_a_job_500_times(s3, baton_bin):
+    done = subprocess.run([baton_bin.parent / "test_ledger", "--gtest_filter=BucketRace.*"],
+                          env=dict(os.environ, BATON_TEST_S3=s3), capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0 and "1 test" in done.stdout, done.stdout[-3000:]
+
+
+# Each seed is a job with several interruptions. CI takes few; BATON_TEST_CRASH_SEEDS=0-299 takes all.
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_seeded_kills_in_a_bucket(s3, baton_bin):
+    seeds = os.environ.get("BATON_TEST_CRASH_SEEDS", "0-19")
+    env = dict(os.environ, AWS_ENDPOINT_URL=s3, AWS_ACCESS_KEY_ID="a", AWS_SECRET_ACCESS_KEY="b", AWS_REGION="us-east-1")
+    done = subprocess.run([sys.executable, os.path.join(ROOT, "tests", "crash", "crash.py"), "--seeds", seeds,
+                           "--binary", str(baton_bin), "--store", "s3://store/crash"],
+                          env=env, capture_output=True, text=True, timeout=3500, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_job_runs_with_its_store_in_a_bucket(cloud):
     spec = cloud.spec("echo hello; echo kept > $BATON_RESULTS_DIR/out.txt; echo '{\"step\": 1, \"loss\": 0.5}' >> $BATON_METRICS_FILE",
                       extra="results: ./results\n")
@@ -58,14 +79,13 @@ def test_a_job_runs_with_its_store_in_a_bucket(cloud):
     assert shown["state"] == "succeeded"
     assert (cloud.dir / "results" / shown["id"] / "out.txt").read_text() == "kept\n"
     assert "hello" in cloud("logs", "latest").stdout
-    check = cloud("store", "check")
-    assert "s3://store/" in check.stdout + check.stderr
+    cloud("store", "check")
     assert not (cloud.dir / "home" / "store").exists()
 
 
 def aws(cloud, *words):
     """Debian's AWS CLI, with the same environment."""
-    done = subprocess.run(["/usr/bin/aws", "--output", "text", *words], env=dict(cloud.env, AWS_PAGER=""),
+    done = subprocess.run(["/usr/bin/aws", "--endpoint-url", cloud.url, *words], env=dict(cloud.env, AWS_PAGER=""),
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -143,6 +163,47 @@ def test_secrets_are_nowhere(cloud, tmp_path):
         assert secret not in text and token not in text
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_the_main_job_goes_on_on_another_machine(cloud, baton_bin, tmp_path):
+    """Attempt 1 dies with its whole container, and all that its machine knew is removed; another one finishes the job."""
+    example = pathlib.Path(ROOT) / "examples" / "fashion-cnn"
+    for name in ("train.py", "baton.yaml"):
+        shutil.copy(example / name, tmp_path / name)
+    subprocess.run([os.path.join(ROOT, "tools", "fetch-fashion-mnist"), tmp_path / "data"], check=True)
+    small = ["--set", "params.limit=2000", "--set", "params.epochs=2", "--set", "params.every=4"]
+    # New homes, but for the image: that is made once, in the user's own $BATON_HOME.
+    homes = [tmp_path / f"home-{n}" for n in (1, 2, 3)]
+    own = pathlib.Path(os.environ.get("BATON_HOME") or pathlib.Path.home() / ".local/share/baton")
+    (own / "images").mkdir(parents=True, exist_ok=True)
+    for home in homes:
+        home.mkdir()
+        (home / "images").symlink_to(own / "images")
+    env = [dict(cloud.env, BATON_HOME=str(home)) for home in homes]
+    cloud("run", tmp_path, *small, env=env[0], timeout=600)
+    untouched = json.loads(cloud("ps", "-a", "--json", env=env[0]).stdout)[0]["id"]
+    agent = subprocess.Popen([baton_bin, "run", tmp_path, *small], env=env[1], stdin=subprocess.DEVNULL,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    cloud.started.append(agent)
+
+    def job():
+        newest = json.loads(cloud("ps", "-a", "--json").stdout)[0]["id"]
+        return newest if newest != untouched and cloud.show(newest)["commits"] else None
+
+    job = cloud.wait(job, "a commit of the second job", seconds=300)
+    agent.kill()  # the container ends with its agent
+    agent.wait()
+    shutil.rmtree(homes[1])
+    done = cloud("resume", job, env=env[2], timeout=600)
+    shown = cloud.show(job)
+    assert shown["state"] == "succeeded" and len(shown["attempts"]) == 2, done.stderr
+    for name in ("model.pt", "log.csv", "metrics.jsonl"):
+        a, b = (cloud("results", j, "--to", tmp_path / j, env=env[2]) and (tmp_path / j / name).read_bytes()
+                for j in (untouched, job))
+        assert a == b, name
+    assert not [f for f in json.loads(cloud("store", "check", "--json").stdout)["findings"] if not f.get("harmless")]
+
+
 def test_what_is_wrong_is_said(cloud):
     done = cloud("ps", "--store", "s3://no-such-bucket/x", check=None)
     assert done.returncode != 0 and "bucket" in done.stderr, done.stderr
@@ -161,13 +222,11 @@ def test_a_job_behind_a_faulty_network(cloud, s3, seed):
              "503:1", "500", "429:1", "ExpiredToken", "RequestTimeout"]
 
     def plan(_number, _method, _path, _headers):
-        return dice.choice(kinds) if dice.random() < 0.2 else None
+        return dice.choice(kinds) if dice.random() < 0.3 else None
 
     with FaultProxy(s3, plan) as proxy:
-        cloud.env["AWS_ENDPOINT_URL"] = proxy.url
-        cloud("run", cloud.spec(PROGRAM))
+        cloud("run", cloud.spec(PROGRAM), env=dict(cloud.env, AWS_ENDPOINT_URL=proxy.url))
         seen = dict(proxy.seen)
-        cloud.env["AWS_ENDPOINT_URL"] = s3
     shown = cloud.show()
     assert shown["state"] == "succeeded" and len(shown["attempts"]) == 1, (seen, shown)
     assert cloud("logs", "latest").stdout == "said\n"
@@ -176,14 +235,15 @@ def test_a_job_behind_a_faulty_network(cloud, s3, seed):
     assert results(cloud, shown["id"], "fetched") == "result\n"
     findings = json.loads(cloud("store", "check", "--json").stdout)["findings"]
     assert not [f for f in findings if not f.get("harmless")], findings
-    assert len(seen) >= 5, seen
+    assert sum(seen.values()) >= 8, seen
 
 
 def test_a_clock_that_is_20_minutes_off(cloud, s3):
     with FaultProxy(s3, lambda *_: None, skew_seconds=1200) as proxy:
-        cloud.env["AWS_ENDPOINT_URL"] = proxy.url
-        cloud("run", cloud.spec(PROGRAM))
-        assert cloud.show()["state"] == "succeeded"
+        env = dict(cloud.env, AWS_ENDPOINT_URL=proxy.url)
+        cloud("run", cloud.spec(PROGRAM), env=env)
+        assert json.loads(cloud("show", "latest", "--json", env=env).stdout)["state"] == "succeeded"
+        assert proxy.number > 20
 
 
 def test_lost_replies_to_every_conditional_write(cloud, s3):
@@ -197,11 +257,8 @@ def test_lost_replies_to_every_conditional_write(cloud, s3):
         return "lost"
 
     with FaultProxy(s3, plan) as proxy:
-        cloud.env["AWS_ENDPOINT_URL"] = proxy.url
-        cloud("run", cloud.spec(PROGRAM))
+        cloud("run", cloud.spec(PROGRAM), env=dict(cloud.env, AWS_ENDPOINT_URL=proxy.url))
         assert proxy.seen["lost"] >= 10
-        shown = cloud.show()
-        assert shown["state"] == "succeeded" and len(shown["attempts"]) == 1
-        types = [event["type"] for event in shown.get("events", [])]
-        assert len(types) == len([t for t in types if t != "claimed"]) + 1 or not types
-        cloud("store", "check")
+    shown = cloud.show()
+    assert shown["state"] == "succeeded" and len(shown["attempts"]) == 1
+    cloud("store", "check")

@@ -3,6 +3,7 @@
 
     tests/crash/crash.py --seed 17          replays one seed, verbosely
     tests/crash/crash.py --seeds 0-299      runs many, two at a time; prints the seeds that failed
+    tests/crash/crash.py --store s3://b/p   in a bucket: a prefix of its own for each seed
 
 Every seed draws one of these plans: SIGKILL of the agent, of the program or of both at random moments; death between
 any two store writes, torn writes and lost replies through the fault-injecting store ($BATON_TEST_FAULTS).
@@ -41,12 +42,12 @@ class Failure(Exception):
 class Trial:
     """One seed: a store, a job, and a plan of kills."""
 
-    def __init__(self, binary, seed, directory, verbose):
+    def __init__(self, binary, seed, directory, verbose, store=None):
         self.binary, self.seed, self.verbose = binary, seed, verbose
         self.random = random.Random(seed)
         self.plan = self.random.choice(["agent", "program", "both", "writes", "writes", "replies"])
         self.dir = pathlib.Path(directory)
-        self.env = dict(os.environ, BATON_HOME=str(self.dir / "home"), BATON_STORE=str(self.dir / "store"))
+        self.env = dict(os.environ, BATON_HOME=str(self.dir / "home"), BATON_STORE=f"{store}/{self.dir.name}" if store else str(self.dir / "store"))
         self.kills = 0
 
     def say(self, text):
@@ -220,10 +221,10 @@ def descendants(pid):
     return found
 
 
-def run_seed(binary, seed, verbose=False):
+def run_seed(binary, seed, verbose=False, store=None):
     """Returns (seed, plan, kills, None or what went wrong)."""
     with tempfile.TemporaryDirectory(prefix=f"baton-crash-{seed}-") as directory:
-        trial = Trial(binary, seed, directory, verbose)
+        trial = Trial(binary, seed, directory, verbose, store)
         try:
             trial.run()
             return seed, trial.plan, trial.kills, None
@@ -239,15 +240,16 @@ def main():
     parser.add_argument("--seeds", default="0-299", help="FIRST-LAST")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--binary", default=os.environ.get("BATON_BIN", str(ROOT / "build/release/baton")))
+    parser.add_argument("--store", help="URL of a bucket and prefix, instead of a directory")
     options = parser.parse_args()
     if options.seed is not None:
-        seed, plan, kills, why = run_seed(options.binary, options.seed, verbose=True)
+        seed, plan, kills, why = run_seed(options.binary, options.seed, True, options.store)
         print(f"seed {seed} ({plan}, {kills} kills): {why or 'ok'}")
         return 1 if why else 0
     first, last = (int(word) for word in options.seeds.split("-"))
     kills, bad = 0, []
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        for seed, plan, count, why in pool.map(lambda s: run_seed(options.binary, s), range(first, last + 1)):
+        for seed, plan, count, why in pool.map(lambda s: run_seed(options.binary, s, False, options.store), range(first, last + 1)):
             kills += count
             if why:
                 bad.append(seed)

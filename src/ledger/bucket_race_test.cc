@@ -1,0 +1,92 @@
+// Two agents started at once on one job in a bucket, again and again, with random delays around
+// every request: exactly one owns the job each time. Against the S3 server that $BATON_TEST_S3
+// names (tests/test_s3.py starts one); without it there is nothing to race on.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <random>
+#include <thread>
+
+#include "ledger/ledger_test_support.h"
+#include "os/clock.h"
+#include "store/bucket_store.h"
+#include "store/s3_bucket.h"
+
+namespace baton {
+namespace {
+
+constexpr int kRaces = 500;
+constexpr int kLongestDelayMs = 6;
+
+class Delayed : public HttpClient {
+ public:
+  explicit Delayed(uint32_t seed) : random_(seed) {}
+  Result<HttpResponse> send(const HttpRequest& request, const Cancel* cancel) override {
+    pause();
+    auto reply = inner_->send(request, cancel);
+    pause();
+    return reply;
+  }
+
+ private:
+  void pause() { clock_.sleep_ms(static_cast<int64_t>(random_() % (kLongestDelayMs + 1))); }
+  std::unique_ptr<HttpClient> inner_ = make_http_client();
+  std::mt19937 random_;
+  SystemClock clock_;
+};
+
+struct Handle {
+  explicit Handle(uint32_t seed) {
+    S3Place place{"store", "race", std::getenv("BATON_TEST_S3"), "us-east-1", true};
+    auto credentials = make_fixed_credentials({"race", "race-secret", "", 0, ""});
+    store = make_bucket_store(
+        make_s3_bucket(place, std::make_shared<Delayed>(seed), std::move(credentials), clock),
+        clock, {});
+  }
+  SystemClock clock;
+  std::unique_ptr<ObjectStore> store;
+};
+
+struct Racer {
+  Result<Event> claimed = Error{Code::permanent, "not run", ""};
+  void run(ObjectStore& store, const Job& job, const std::string& name) {
+    History history(store, job);
+    Status read = history.refresh();
+    if (!read.ok()) {
+      claimed = read.error();
+      return;
+    }
+    AgentIdentity self;
+    self.agent = name + "-" + new_nonce();
+    claimed = claim(history, self, 1, 0, false);
+  }
+};
+
+TEST(BucketRace, OneOfTwoAgentsOwnsTheJob) {
+  if (!std::getenv("BATON_TEST_S3")) return;
+  Handle first(1), second(2);
+  Ledger ledger(*first.store, first.clock);
+  int wins[2] = {0, 0};
+  for (int race = 0; race < kRaces; ++race) {
+    Job job = make_job(new_job_id(first.clock.wall_ms()));
+    ASSERT_TRUE(ledger.add_job(job).ok());
+    ASSERT_TRUE(ledger.add_created(job, "").ok());
+    Racer a, b;
+    std::thread other([&] { b.run(*second.store, job, "b"); });
+    a.run(*first.store, job, "a");
+    other.join();
+    ASSERT_EQ(a.claimed.ok() + b.claimed.ok(), 1) << "race " << race;
+    const Racer& loser = a.claimed.ok() ? b : a;
+    EXPECT_TRUE(loser.claimed.is(Code::fenced)) << loser.claimed.error().text();
+    ++wins[a.claimed.ok() ? 0 : 1];
+    auto history = ledger.open(job.id);
+    ASSERT_TRUE(history.ok());
+    EXPECT_EQ(history->events().size(), 2u);
+    EXPECT_EQ(history->events()[1].agent, (a.claimed.ok() ? a : b).claimed->agent);
+  }
+  EXPECT_GT(wins[0], 0);
+  EXPECT_GT(wins[1], 0);
+}
+
+}  // namespace
+}  // namespace baton
