@@ -1,0 +1,168 @@
+#include "tune/bayes.h"
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include "tune/acquisition.h"
+#include "tune/methods.h"
+#include "tune/search.h"
+#include "tune/sobol.h"
+#include "tune/surrogate.h"
+#include "tune/trust_region.h"
+
+namespace baton {
+namespace {
+
+// Measured with bench/tune; see docs/tuning.md.
+constexpr double kDrawShare = 0.5;      // of suggestions by a posterior sample, by default
+constexpr size_t kManyDimensions = 10;  // from here on with a trust region
+constexpr size_t kCentres = 4;
+
+enum Purpose : uint64_t { kSearch = 1, kDraw, kFallback, kCoin };
+
+class Bayes : public MethodTuner {
+ public:
+  Bayes(Space space, TuneOptions options)
+      : MethodTuner(std::move(space), std::move(options)),
+        features_(table().codec()),
+        surrogate_(features_),
+        points_(table().codec().points()),
+        sobol_(table().codec().size(), table().options().seed) {}
+
+ protected:
+  Result<Proposal> propose() override;
+  Json save_method() const override { return surrogate_.save(); }
+  Status load_method(const Json& saved) override { return surrogate_.load(saved); }
+
+ private:
+  size_t initial() const;
+  std::optional<Point> suggest(const std::vector<Observation>& observations,
+                               const std::set<Point>& taken);
+  std::vector<Point> incumbents(const std::vector<Observation>& observations);
+  SearchOptions where(const std::vector<Observation>& observations, bool draw);
+  bool draws() const;
+  std::optional<Point> unseen(const std::set<Point>& taken) const;
+
+  Features features_;
+  Surrogate surrogate_;
+  uint64_t points_;  // how many different points there are; 0: a continuum
+  Sobol sobol_;
+};
+
+size_t Bayes::initial() const {
+  const size_t d = table().codec().size();
+  size_t count = std::clamp<size_t>(d + 2, 4, 16);
+  if (const uint64_t planned = table().options().trials) {
+    count = std::min<size_t>(count, std::max<size_t>(2, planned / 3));
+  }
+  return count;
+}
+
+Result<MethodTuner::Proposal> Bayes::propose() {
+  std::set<Point> taken;
+  for (const Trial& trial : table().trials()) {
+    if (trial.state != Trial::State::forgotten) taken.insert(trial.point);
+  }
+  std::optional<Point> point;
+  const std::vector<Observation> observations = table().observations();
+  if (observations.size() + table().open().size() >= initial() && observations.size() >= 2) {
+    point = suggest(observations, taken);
+  } else {
+    Point next = table().codec().snap(sobol_.at(table().trials().size()));
+    if (!taken.count(next)) point = std::move(next);
+  }
+  if (!point) point = unseen(taken);
+  if (!point) {
+    return Error{Code::not_found, "every point of the space has been tried",
+                 "widen a range or refine a step"};
+  }
+  return Proposal{std::move(*point), 0, 0, 0};
+}
+
+std::optional<Point> Bayes::unseen(const std::set<Point>& taken) const {
+  const Codec& codec = table().codec();
+  Rng random = rng(kFallback);
+  for (int i = 0; i < 200; ++i) {
+    Point point(codec.size());
+    for (double& at : point) at = random.uniform();
+    point = codec.snap(point);
+    if (!taken.count(point)) return point;
+  }
+  if (points_ == 0) return std::nullopt;
+  Point point = codec.first();
+  do {
+    if (!taken.count(point)) return point;
+  } while (codec.next(point));
+  return std::nullopt;
+}
+
+std::vector<Point> Bayes::incumbents(const std::vector<Observation>& observations) {
+  const Eigen::VectorXd fitted = surrogate_.gp().fitted();
+  std::vector<size_t> order(static_cast<size_t>(fitted.size()));
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return fitted[static_cast<Eigen::Index>(a)] < fitted[static_cast<Eigen::Index>(b)];
+  });
+  std::vector<Point> points;
+  for (size_t i = 0; i < std::min(order.size(), kCentres); ++i) {
+    points.push_back(observations[surrogate_.kept()[order[i]]].trial->point);
+  }
+  return points;
+}
+
+SearchOptions Bayes::where(const std::vector<Observation>& observations, bool draw) {
+  SearchOptions options;
+  options.centres = incumbents(observations);
+  const Kernel& kernel = surrogate_.gp().kernel();
+  options.reach.assign(table().codec().size(), 0.5);
+  for (size_t i = 0; i < features_.numbers().size(); ++i) {
+    const double length = kernel.value(kernel.shape().length(static_cast<Eigen::Index>(i)));
+    options.reach[features_.numbers()[i]] = std::min(0.5, length);
+  }
+  const bool only_draws = !table().options().acquisition.empty();
+  if (draw && (!only_draws || table().codec().size() >= kManyDimensions)) {
+    options.centres.resize(1);
+    const double side = trust_side(observations, initial(), table().codec().size());
+    Box box = trust_box(features_, kernel, options.centres[0], side);
+    options.low = std::move(box.low);
+    options.high = std::move(box.high);
+  }
+  return options;
+}
+
+bool Bayes::draws() const {
+  const std::string& acquisition = table().options().acquisition;
+  if (acquisition.empty()) return rng(kCoin).uniform() < kDrawShare;
+  return acquisition == "thompson";
+}
+
+std::optional<Point> Bayes::suggest(const std::vector<Observation>& observations,
+                                    const std::set<Point>& taken) {
+  surrogate_.update(observations);
+  Gp& gp = surrogate_.gp();
+  const bool draw = draws();
+  const SearchOptions options = where(observations, draw);
+  auto seen = [&](const Point& point) { return taken.count(point) > 0; };
+  if (draw) {
+    return search(features_, PathSample(gp, rng(kDraw)), seen, options, rng(kSearch));
+  }
+  const double incumbent = gp.fitted().minCoeff();
+  std::vector<Point> pending;
+  for (const Trial* trial : table().open()) pending.push_back(trial->point);
+  gp.append_believed(features_.encode(pending));
+  return search(features_, LogExpectedImprovement(gp, incumbent), seen, options, rng(kSearch));
+}
+
+}  // namespace
+
+const std::vector<std::string>& bayes_acquisitions() {
+  static const std::vector<std::string> kNames = {"logei", "thompson"};
+  return kNames;
+}
+
+TunerPtr make_bayes(Space space, TuneOptions options) {
+  return std::make_unique<Bayes>(std::move(space), std::move(options));
+}
+
+}  // namespace baton

@@ -1,0 +1,60 @@
+#include "tune/targets.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <numeric>
+
+namespace baton {
+
+using Eigen::Index;
+using Eigen::VectorXd;
+
+double normal_quantile(double p) {
+  // Bisection on erfc would do; a rational start (Abramowitz and Stegun 26.2.23) and Newton's steps
+  // are as exact and quicker.
+  const bool upper = p > 0.5;
+  const double tail = upper ? 1 - p : p;
+  const double t = std::sqrt(-2 * std::log(tail));
+  double x = t - (2.515517 + 0.802853 * t + 0.010328 * t * t) /
+                     (1 + 1.432788 * t + 0.189269 * t * t + 0.001308 * t * t * t);
+  for (int i = 0; i < 3; ++i) {
+    const double density = std::exp(-x * x / 2) / std::sqrt(2 * std::numbers::pi);
+    x += (0.5 * std::erfc(x / std::numbers::sqrt2) - tail) / density;
+  }
+  return upper ? x : -x;
+}
+
+VectorXd targets_of(const std::vector<double>& costs) {
+  const auto n = static_cast<Index>(costs.size());
+  VectorXd y(n);
+  double largest = 0;
+  for (const double cost : costs) largest = std::max(largest, std::abs(cost));
+  for (Index i = 0; i < n; ++i) y[i] = largest > 0 ? costs[static_cast<size_t>(i)] / largest : 0;
+  std::vector<Index> order(costs.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return y[a] < y[b]; });
+  const Index middle = n / 2;
+  if (n > 2) {
+    const double median = y[order[static_cast<size_t>(middle)]];
+    double squares = 0;
+    for (Index i = 0; i < middle; ++i) {
+      const double gap = median - y[order[static_cast<size_t>(i)]];
+      squares += gap * gap;
+    }
+    // With half of all values at the median there is nothing to scale by but the worse half.
+    const double spread = std::sqrt(squares / static_cast<double>(std::max<Index>(middle, 1)));
+    for (Index i = middle + 1; i < n && spread > 0; ++i) {
+      const Index at = order[static_cast<size_t>(i)], before = order[static_cast<size_t>(i - 1)];
+      const bool equal = costs[static_cast<size_t>(at)] == costs[static_cast<size_t>(before)];
+      const double p = (static_cast<double>(i) + 0.5) / static_cast<double>(n);
+      y[at] = equal ? y[before] : median + spread * normal_quantile(p);
+    }
+  }
+  y.array() -= y.mean();
+  const double deviation = std::sqrt(y.squaredNorm() / static_cast<double>(std::max<Index>(n, 1)));
+  if (deviation > 1e-300) return y / deviation;
+  return VectorXd::Zero(n);
+}
+
+}  // namespace baton

@@ -1,0 +1,55 @@
+#include "tune/trust_region.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace baton {
+namespace {
+
+constexpr double kFirstSide = 0.8, kLongestSide = 1.6, kShortestSide = 0x1p-7;
+constexpr size_t kSuccesses = 3, kLeastFailures = 4;
+constexpr double kProgress = 1e-3;  // relative to the best: less is no success
+
+}  // namespace
+
+double trust_side(const std::vector<Observation>& observations, size_t initial, size_t dimensions) {
+  double side = kFirstSide, best = std::numeric_limits<double>::infinity();
+  size_t wins = 0, losses = 0, at = 0;
+  for (const Observation& one : observations) {
+    const bool better = !std::isfinite(best) || one.cost < best - kProgress * std::abs(best);
+    best = std::min(best, one.cost);
+    if (++at <= initial) continue;
+    wins = better ? wins + 1 : 0;
+    losses = better ? 0 : losses + 1;
+    if (wins == kSuccesses) {
+      side = std::min(kLongestSide, side * 2);
+      wins = 0;
+    }
+    if (losses == std::max(kLeastFailures, dimensions)) {
+      side /= 2;
+      losses = 0;
+    }
+    if (side < kShortestSide) side = kFirstSide;
+  }
+  return side;
+}
+
+Box trust_box(const Features& features, const Kernel& kernel, const Point& centre, double side) {
+  const size_t size = features.codec().size(), numbers = features.numbers().size();
+  Box box{Point(size, 0), Point(size, 1)};
+  if (numbers == 0) return box;
+  const auto logs = kernel.hyper().head(static_cast<Eigen::Index>(numbers));
+  const double mean = logs.mean();
+  for (size_t i = 0; i < numbers; ++i) {
+    const size_t dimension = features.numbers()[i];
+    if (!Codec::used(centre[dimension])) continue;
+    const double weight = std::exp(logs[static_cast<Eigen::Index>(i)] - mean);
+    const double half = side / 2 * std::clamp(weight, 0.2, 5.0);
+    box.low[dimension] = std::max(0.0, centre[dimension] - half);
+    box.high[dimension] = std::min(1.0, centre[dimension] + half);
+  }
+  return box;
+}
+
+}  // namespace baton
