@@ -49,6 +49,16 @@ TEST_F(FileNotice, AFileThatAppearsIsSeen) {
   EXPECT_EQ(notices[0].reason, "noon\\x1b[2J");
 }
 
+TEST_F(FileNotice, AFileThatAppearsSoonIsSeenWithoutInotify) {
+  make_parent();
+  WatchTimes times = short_times();
+  times.file_young = 3'600'000;
+  source_ = make_file_notice(path(), clock_, times);
+  source_->start(box_.sink());
+  write("");
+  EXPECT_EQ(box_.wait_for(1).size(), 1u);
+}
+
 TEST_F(FileNotice, OtherFilesAreNone) {
   make_parent();
   start();

@@ -67,6 +67,7 @@ struct WatchTimes {  // milliseconds; tests shorten them
   int64_t request = 2'000;        // one metadata request
   int64_t azure_first = 120'000;  // the first scheduled-events call may take two minutes
   int64_t file_poll = 200;
+  int64_t file_young = 2'000;  // the file is looked at for so long before inotify is used
   int64_t gcp_budget =
       30'000;  // from "preempted" to the power-off; 120'000 with preemptionNoticeDuration
 };

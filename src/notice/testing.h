@@ -65,6 +65,7 @@ class LogBox : public Log {
 inline WatchTimes short_times() {
   WatchTimes times;
   times.aws_poll = times.gcp_retry = times.azure_poll = times.file_poll = 2;
+  times.file_young = 0;
   times.gcp_wait = 1'000;
   times.request = 10'000;  // long, so that a busy machine does not make a request fail
   times.azure_first = 10'000;
