@@ -3,19 +3,20 @@ find_package(GTest REQUIRED)
 foreach(layer base os net model store image engine notice launch ledger tune agent control ui cli)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${layer}/*_test.cc)
   if(sources)
+    list(APPEND unit_tests test_${layer})
     add_executable(test_${layer} ${sources})
     target_link_libraries(test_${layer} PRIVATE baton_${layer} GTest::gmock GTest::gtest_main)
     add_test(NAME ${layer} COMMAND test_${layer})
     set_tests_properties(${layer} PROPERTIES TIMEOUT 900)
   endif()
 endforeach()
+add_custom_target(unit_tests DEPENDS ${unit_tests})
 
 # PID 1 of the containers that the engines' tests start.
 set(src ${CMAKE_SOURCE_DIR}/src)
 add_executable(pid1_for_tests ${CMAKE_SOURCE_DIR}/tests/pid1_main.cc ${src}/engine/pid1.cc ${src}/os/files.cc
-               ${src}/base/result.cc ${src}/base/text.cc)
+               ${src}/base/result.cc ${src}/base/text.cc ${CMAKE_SOURCE_DIR}/cmake/fmt.cc)
 target_include_directories(pid1_for_tests PRIVATE ${src})
-target_link_libraries(pid1_for_tests PRIVATE baton_fmt)
 target_compile_options(pid1_for_tests PRIVATE -fno-sanitize=all)
 target_link_options(pid1_for_tests PRIVATE -fno-sanitize=all -static)
 # Plain Sobol points, for the comparison with scipy's.
