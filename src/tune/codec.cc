@@ -22,7 +22,7 @@ Codec::Codec(Space space) : space_(std::move(space)), order_(condition_order(spa
   for (size_t i = 0; i < size(); ++i)
     for (const auto& [name, values] : space_.dimensions[i].when) {
       auto parent = std::find_if(space_.dimensions.begin(), space_.dimensions.end(),
-                                 [&](const Dimension& one) { return one.name == name; });
+                                 [&name = name](const Dimension& one) { return one.name == name; });
       Condition condition{static_cast<size_t>(parent - space_.dimensions.begin()), {}};
       for (const auto& value : values) condition.levels.push_back(level_of(*parent, value));
       axes_[i].when.push_back(std::move(condition));
