@@ -147,10 +147,11 @@ std::optional<Point> Bayes::suggest(const std::vector<Observation>& observations
   if (draw) {
     return search(features_, PathSample(gp, rng(kDraw)), seen, options, rng(kSearch));
   }
-  const double incumbent = gp.fitted().minCoeff();
   std::vector<Point> pending;
   for (const Trial* trial : table().open()) pending.push_back(trial->point);
   gp.append_believed(features_.encode(pending));
+  // Of the believed values too: what is already being tried is no improvement.
+  const double incumbent = gp.fitted().minCoeff();
   return search(features_, LogExpectedImprovement(gp, incumbent), seen, options, rng(kSearch));
 }
 

@@ -27,29 +27,28 @@ double normal_quantile(double p) {
 
 VectorXd targets_of(const std::vector<double>& costs) {
   const auto n = static_cast<Index>(costs.size());
-  VectorXd y(n);
-  double largest = 0;
-  for (const double cost : costs) largest = std::max(largest, std::abs(cost));
-  for (Index i = 0; i < n; ++i) y[i] = largest > 0 ? costs[static_cast<size_t>(i)] / largest : 0;
+  VectorXd y = Eigen::Map<const VectorXd>(costs.data(), n);
   std::vector<Index> order(costs.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return y[a] < y[b]; });
-  const Index middle = n / 2;
-  if (n > 2) {
-    const double median = y[order[static_cast<size_t>(middle)]];
-    double squares = 0;
-    for (Index i = 0; i < middle; ++i) {
-      const double gap = median - y[order[static_cast<size_t>(i)]];
-      squares += gap * gap;
-    }
-    // With half of all values at the median there is nothing to scale by but the worse half.
-    const double spread = std::sqrt(squares / static_cast<double>(std::max<Index>(middle, 1)));
-    for (Index i = middle + 1; i < n && spread > 0; ++i) {
-      const Index at = order[static_cast<size_t>(i)], before = order[static_cast<size_t>(i - 1)];
-      const bool equal = costs[static_cast<size_t>(at)] == costs[static_cast<size_t>(before)];
-      const double p = (static_cast<double>(i) + 0.5) / static_cast<double>(n);
-      y[at] = equal ? y[before] : median + spread * normal_quantile(p);
-    }
+  auto at = [&](Index rank) -> double& { return y[order[static_cast<size_t>(rank)]]; };
+  const Index middle = n > 2 ? n / 2 : n - 1;  // two values have no worse half
+  // Squares of what is left must not overflow.
+  double largest = 0;
+  for (Index i = 0; i <= middle; ++i) largest = std::max(largest, std::abs(at(i)));
+  if (largest > 0) y /= largest;
+  const double median = n > 0 ? at(middle) : 0;
+  double squares = 0;
+  for (Index i = 0; i < middle; ++i) squares += (median - at(i)) * (median - at(i));
+  // Where half of all are equal only order is left.
+  const double spread =
+      squares > 0 ? std::sqrt(squares / static_cast<double>(std::max<Index>(middle, 1))) : 1;
+  double before = median;  // as it was
+  for (Index i = middle + 1; i < n; ++i) {
+    const double value = at(i);
+    const double p = (static_cast<double>(i) + 0.5) / static_cast<double>(n);
+    at(i) = value == before ? at(i - 1) : median + spread * normal_quantile(p);
+    before = value;
   }
   y.array() -= y.mean();
   const double deviation = std::sqrt(y.squaredNorm() / static_cast<double>(std::max<Index>(n, 1)));

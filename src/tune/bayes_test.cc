@@ -1,0 +1,208 @@
+#include "tune/bayes.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "tune/codec.h"
+#include "tune/rng.h"
+#include "tune/targets.h"
+#include "tune/testing.h"
+
+namespace baton {
+namespace {
+
+const char* const kPlane = R"({"x": {"min": 0, "max": 1}, "y": {"min": 0, "max": 1}})";
+const char* const kMixed =
+    R"({"lr": {"min": 1e-5, "max": 1.0, "scale": "log"}, "width": {"min": 16, "max": 256, "type": "int", "step": 16},
+        "kind": ["a", "b", "c"], "momentum": {"min": 0.5, "max": 0.99, "when": {"kind": "a"}}})";
+
+double bowl(const Params& params, int64_t) {
+  return std::pow(number(params, "x") - 0.3, 2) + std::pow(number(params, "y") - 0.6, 2);
+}
+
+double mixed_value(const Params& params, int64_t) {
+  const std::string kind = find_param(params, "kind")->get<std::string>();
+  const double rate = std::pow(std::log10(number(params, "lr")) + 2, 2);
+  if (kind == "a") return rate + 20 * std::pow(number(params, "momentum") - 0.9, 2);
+  return rate + (kind == "b" ? 0.4 : 0.8) + number(params, "width") / 1000;
+}
+
+TuneOptions options(uint64_t seed = 1, const std::string& acquisition = "") {
+  TuneOptions options;
+  options.seed = seed;
+  options.acquisition = acquisition;
+  return options;
+}
+
+TEST(Bayes, EachAcquisitionFindsTheMinimum) {
+  std::vector<std::string> acquisitions = bayes_acquisitions();
+  acquisitions.emplace_back();
+  for (const std::string& acquisition : acquisitions) {
+    auto tuner = test_tuner(test_space(kPlane), options(1, acquisition));
+    Player player(bowl, 3, 0);
+    player.play(*tuner, 60);
+    EXPECT_LT(tuner->best()->value, 1e-4) << acquisition;
+  }
+}
+
+TEST(Bayes, MaximizesToo) {
+  TuneOptions wanted = options();
+  wanted.goal = Goal::maximize;
+  auto tuner = test_tuner(test_space(kPlane), wanted);
+  Player player([](const Params& params, int64_t) { return 7 - bowl(params, 0); }, 1, 0);
+  player.play(*tuner, 50);
+  EXPECT_GT(tuner->best()->value, 7 - 1e-4);
+}
+
+TEST(Bayes, FindsTheBestChoiceAndItsOwnParameter) {
+  auto tuner = test_tuner(test_space(kMixed), options(2));
+  Player player(mixed_value, 2, 0);
+  player.play(*tuner, 120);
+  EXPECT_EQ(find_param(tuner->best()->params, "kind")->get<std::string>(), "a");
+  EXPECT_LT(tuner->best()->value, 0.05);
+}
+
+TEST(Bayes, SameSeedSameTrialsAndLoadedGoesOnIdentically) {
+  for (const char* acquisition : {"", "logei", "thompson"}) {
+    auto whole = test_tuner(test_space(kMixed), options(5, acquisition));
+    auto again = test_tuner(test_space(kMixed), options(5, acquisition));
+    Player first(mixed_value, 3, 0), second(mixed_value, 3, 0);
+    for (int part = 0; part < 6; ++part) {
+      first.play(*whole, 17);
+      second.play(*again, 17);
+      // Through text, as it would be stored.
+      auto loaded = load_tuner(*parse_json(dump_json(again->save()), "saved"));
+      ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+      again = std::move(*loaded);
+    }
+    EXPECT_EQ(first.log(), second.log()) << acquisition;
+  }
+}
+
+TEST(Bayes, OtherSeedsOtherTrials) {
+  auto one = test_tuner(test_space(kPlane), options(1));
+  auto two = test_tuner(test_space(kPlane), options(2));
+  EXPECT_NE(one->ask()->params, two->ask()->params);
+}
+
+TEST(Bayes, KeepsAwayFromWhatIsPending) {
+  auto tuner = test_tuner(test_space(kPlane), options(3, "logei"));
+  Player player(bowl, 1, 0);
+  player.play(*tuner, 12);  // six trials
+  std::vector<Params> asked;
+  for (int i = 0; i < 8; ++i) asked.push_back(tuner->ask()->params);
+  EXPECT_EQ(tuner->pending().size(), 8u);
+  for (size_t i = 0; i < asked.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      const double dx = number(asked[i], "x") - number(asked[j], "x");
+      const double dy = number(asked[i], "y") - number(asked[j], "y");
+      EXPECT_GT(std::hypot(dx, dy), 1e-3) << i << " " << j;
+    }
+  }
+}
+
+TEST(Bayes, TriesEveryPointOfASmallSpaceOnceAndThenSaysSo) {
+  const Space space = test_space(
+      R"({"a": ["x", "y", "z"], "n": {"min": 1, "max": 4, "type": "int"}, "b": {"min": 0, "max": 1, "step": 0.5, "when": {"a": "x"}}})");
+  auto tuner = test_tuner(space, options(1));
+  std::set<std::string> asked;
+  const uint64_t points = Codec(space).points();
+  EXPECT_EQ(points, 20u);
+  for (uint64_t i = 0; i < points; ++i) {
+    auto trial = tuner->ask();
+    ASSERT_TRUE(trial.ok()) << i << trial.error().message;
+    Json json = Json::object();
+    for (const auto& [name, value] : trial->params) json[name] = value;
+    EXPECT_TRUE(asked.insert(dump_json(json)).second) << dump_json(json);
+    if (i % 3 == 0) {
+      EXPECT_TRUE(tuner->fail(trial->id).ok());
+    } else {
+      EXPECT_TRUE(tuner->tell(trial->id, static_cast<double>(i % 7)).ok());
+    }
+  }
+  EXPECT_TRUE(tuner->ask().is(Code::not_found));
+}
+
+TEST(Bayes, CopesWithAnyValues) {
+  const double none = std::numeric_limits<double>::quiet_NaN();
+  const std::vector<std::vector<double>> cycles = {
+      {0}, {1e300, -1e300}, {1e300, 1, 2, 3}, {1e-300, 2e-300}, {none, 1, 2}, {5, 5, 5, 6}};
+  for (const auto& cycle : cycles) {
+    TuneOptions wanted = options(4);
+    wanted.failures = Failures::penalise;
+    auto tuner = test_tuner(test_space(kPlane), wanted);
+    for (size_t i = 0; i < 30; ++i) {
+      auto trial = tuner->ask();
+      ASSERT_TRUE(trial.ok());
+      for (const char* name : {"x", "y"}) {
+        const double at = number(trial->params, name);
+        EXPECT_TRUE(at >= 0 && at <= 1) << at;
+      }
+      ASSERT_TRUE(tuner->tell(trial->id, cycle[i % cycle.size()]).ok());
+    }
+  }
+}
+
+TEST(Bayes, LearnsFromKnownPointsBeforeItsFirstTrial) {
+  auto tuner = test_tuner(test_space(kPlane), options(6, "logei"));
+  Rng rng(1);
+  for (int i = 0; i < 30; ++i) {
+    const Params params = {{"x", rng.uniform()}, {"y", rng.uniform()}};
+    ASSERT_TRUE(tuner->add(params, bowl(params, 0)).ok());
+  }
+  auto trial = tuner->ask();
+  EXPECT_LT(bowl(trial->params, 0), 0.01);
+}
+
+TEST(Bayes, AThousandTrialsKeepTheModelSmall) {
+  auto tuner = test_tuner(test_space(kPlane), options(7));
+  Rng rng(1);
+  for (int i = 0; i < 3000; ++i) {
+    const Params params = {{"x", rng.uniform()}, {"y", rng.uniform()}};
+    ASSERT_TRUE(tuner->add(params, bowl(params, 0) + 1e-3 * rng.normal()).ok());
+  }
+  for (int i = 0; i < 6; ++i) {
+    auto trial = tuner->ask();
+    ASSERT_TRUE(trial.ok());
+    ASSERT_TRUE(tuner->tell(trial->id, bowl(trial->params, 0)).ok());
+  }
+  auto loaded = load_tuner(tuner->save());
+  ASSERT_TRUE(loaded.ok());
+  EXPECT_EQ((*loaded)->ask()->params, tuner->ask()->params);
+}
+
+TEST(Bayes, DamagedModelIsRefused) {
+  auto tuner = test_tuner(test_space(kPlane), options(1));
+  Player player(bowl, 1, 0);
+  player.play(*tuner, 24);
+  const Json saved = tuner->save();
+  for (const Json& hyper : {Json("x"), Json({1, 2}), Json({1e9, 0, 0, 0}), Json({"a", 0, 0, 0})}) {
+    Json damaged = saved;
+    damaged["method"]["hyper"] = hyper;
+    EXPECT_TRUE(load_tuner(damaged).is(Code::invalid)) << dump_json(hyper);
+  }
+}
+
+TEST(Targets, KeepTheOrderAndTheDistancesOfTheBetterHalf) {
+  const Eigen::VectorXd targets = targets_of({1, 2, 4, 1e300, 8, 3, 1e12});
+  EXPECT_NEAR(targets.mean(), 0, 1e-12);
+  EXPECT_NEAR(targets.squaredNorm() / 7, 1, 1e-12);
+  const std::vector<int> order = {0, 1, 5, 2, 4, 6, 3};
+  for (size_t i = 1; i < order.size(); ++i) EXPECT_LT(targets[order[i - 1]], targets[order[i]]);
+  EXPECT_LT(targets[3] - targets[4], 3);
+  const Eigen::VectorXd plain = targets_of({1, 2, 4, 50, 8, 3, 20});
+  EXPECT_NEAR((plain[5] - plain[1]) / (plain[1] - plain[0]), 1, 1e-12);
+  EXPECT_EQ(targets_of({3, 3, 3}), Eigen::VectorXd::Zero(3));
+}
+
+TEST(Targets, NormalQuantileInvertsTheDistribution) {
+  for (const double p : {1e-9, 0.01, 0.3, 0.5, 0.77, 0.999}) {
+    EXPECT_NEAR(0.5 * std::erfc(-normal_quantile(p) / std::sqrt(2.0)), p, 1e-12);
+  }
+}
+
+}  // namespace
+}  // namespace baton
