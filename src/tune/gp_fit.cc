@@ -87,11 +87,11 @@ GpPrior GpPrior::standard(const GpShape& shape) {
   const Index n = shape.size();
   prior.mean = prior.low = prior.high = VectorXd::Zero(n);
   prior.deviation = VectorXd::Ones(n);
-  auto set = [&](Index at, double mean, double deviation, double low, double high) {
-    prior.mean[at] = mean;
-    prior.deviation[at] = deviation;
-    prior.low[at] = std::log(low);
-    prior.high[at] = std::log(high);
+  auto set = [&](Index at, double centre, double spread, double least, double most) {
+    prior.mean[at] = centre;
+    prior.deviation[at] = spread;
+    prior.low[at] = std::log(least);
+    prior.high[at] = std::log(most);
   };
   // Measured in 6, 10 and 18 dimensions: a little less than the side of the cube in each of them.
   const double typical = std::log(0.8);
