@@ -13,8 +13,12 @@ namespace {
 void check_references(SpecReader& in, const YamlNode& command, const Spec& spec) {
   auto check = [&](const YamlNode& text) {
     if (!text.is_scalar()) return;
-    auto result = substitute(text.text, spec.params, false);
-    if (!result.ok()) in.fail(text.place, "command: " + result.error().message);
+    auto result = substitute(text.text, spec.params, command.is_scalar());
+    if (result.ok()) return;
+    const std::string& message = result.error().message;
+    // A message about one reference begins with it.
+    size_t end = starts_with(message, "${") ? message.find('}') + 1 : 0;
+    in.fail(in.find(text.place, message.substr(0, end)), "command: " + message);
   };
   check(command);
   if (command.is_list()) std::for_each(command.items.begin(), command.items.end(), check);
@@ -64,7 +68,7 @@ Result<Spec> parse_spec(const std::string& text, const std::string& file,
   std::vector<std::string> names;
   names.reserve(overrides.size());
   for (const auto& override : overrides) names.push_back(override_name(override));
-  SpecReader in(printable(file), names);
+  SpecReader in(printable(file), names, text);
   YamlNode root;
   if (auto problem = parse_yaml(text, root)) {
     in.fail(problem->place, problem->message);

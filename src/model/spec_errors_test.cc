@@ -177,18 +177,31 @@ INSTANTIATE_TEST_SUITE_P(
     Parameters, SpecErrors,
     testing::Values(
         Slip{"command: a ${lrr}\nparams: {lr: 1}\n",
-             "baton.yaml:1:10: command: ${lrr} names no parameter; did you mean \"lr\"?"},
+             "baton.yaml:1:12: command: ${lrr} names no parameter; did you mean \"lr\"?"},
         Slip{"command: a ${HOME}\n",
-             "baton.yaml:1:10: command: ${HOME} names no parameter; add it to params, or write "
+             "baton.yaml:1:12: command: ${HOME} names no parameter; add it to params, or write "
              "$${HOME} for a shell variable"},
         Slip{"command: a ${x:-1}\n",
-             "baton.yaml:1:10: command: ${x:-1} names no parameter; write $${x:-1} to leave it to "
+             "baton.yaml:1:12: command: ${x:-1} names no parameter; write $${x:-1} to leave it to "
              "the shell"},
         Slip{"command: a ${x\n",
              "baton.yaml:1:10: command: \"${\" has no closing \"}\"; write $${ to leave it to the "
              "shell"},
+        Slip{"command: |\n  set -e\n\n  é $${lrr} ${lr} ${lrr}\nparams: {lr: 1}\n",
+             "baton.yaml:4:19: command: ${lrr} names no parameter; did you mean \"lr\"?"},
+        Slip{"params: {lr: 1}\ncommand: >-\n  a\n  --b ${lrr}\n",
+             "baton.yaml:4:7: command: ${lrr} names no parameter; did you mean \"lr\"?"},
+        Slip{"command: \"a $\\x7blrr}\"\nparams: {lr: 1}\n# ${lr}\n",
+             "baton.yaml:1:10: command: ${lrr} names no parameter; did you mean \"lr\"?"},
+        Slip{"command: |\n  python3 - <<EOF\n  print(${lr})\n  EOF\nparams: {lr: 1}\n",
+             "baton.yaml:3:9: command: ${lr} stands in a here-document, where a value cannot be "
+             "quoted; write $BATON_PARAM_LR there"},
+        Slip{
+            "command: a `b ${lr}`\nparams: {lr: 1}\n",
+            "baton.yaml:1:15: command: ${lr} stands in backquotes, where a value cannot be quoted; "
+            "write $BATON_PARAM_LR there"},
         Slip{"command: [a, '${b}']\n",
-             "baton.yaml:1:14: command: ${b} names no parameter; add it to params, or write $${b} "
+             "baton.yaml:1:15: command: ${b} names no parameter; add it to params, or write $${b} "
              "for a shell variable"},
         Slip{"command: ${a}\nparams: {a: [1, 2]}\n",
              "baton.yaml:2:13: params.a is a list, expected a number, text, true or false"},

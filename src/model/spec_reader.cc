@@ -34,6 +34,9 @@ std::string duration_text(int64_t ms) {
   return fmt::format("{}ms", ms);
 }
 
+// Whether the byte continues a character in UTF-8.
+bool is_continuation(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
+
 }  // namespace
 
 std::string describe(const YamlNode& node) {
@@ -55,8 +58,35 @@ std::string suggestion(const std::string& word, const std::vector<std::string>& 
   return near ? fmt::format("; did you mean \"{}\"?", *near) : "";
 }
 
-SpecReader::SpecReader(std::string file, std::vector<std::string> overrides)
-    : file_(std::move(file)), overrides_(std::move(overrides)) {}
+SpecReader::SpecReader(std::string file, std::vector<std::string> overrides,
+                       std::string_view source)
+    : file_(std::move(file)), source_(source), overrides_(std::move(overrides)) {}
+
+Place SpecReader::find(const Place& value, const std::string& reference) const {
+  if (value.line <= 0 || value.override_index >= 0 || reference.empty()) return value;
+  size_t begin = 0;
+  for (int line = 1; line < value.line && begin != std::string_view::npos; ++line) {
+    begin = source_.find('\n', begin);
+    if (begin != std::string_view::npos) ++begin;
+  }
+  for (int column = 1; begin < source_.size() && column < value.column; ++begin)
+    if (begin + 1 >= source_.size() || !is_continuation(source_[begin + 1])) ++column;
+  if (begin >= source_.size()) return value;
+  size_t at = source_.find(reference, begin);
+  while (at != std::string_view::npos && at > 0 && source_[at - 1] == '$')
+    at = source_.find(reference, at + 1);  // $${…} is no reference
+  if (at == std::string_view::npos) return value;
+  Place place{1, 1, -1};
+  for (size_t i = 0; i < at; ++i) {
+    if (source_[i] == '\n') {
+      ++place.line;
+      place.column = 1;
+    } else if (!is_continuation(source_[i])) {
+      ++place.column;
+    }
+  }
+  return place;
+}
 
 std::string SpecReader::where(const Place& place) const {
   if (place.override_index >= 0)

@@ -26,10 +26,13 @@ class SpecReader {
   using Item = std::function<void(const YamlNode& item, const std::string& path)>;
 
   // `file` names the text in errors; `overrides` are the names of the overrides that
-  // Place::override_index counts.
-  SpecReader(std::string file, std::vector<std::string> overrides);
+  // Place::override_index counts; `source` is the text itself, and outlives the reader.
+  SpecReader(std::string file, std::vector<std::string> overrides, std::string_view source = {});
 
   void fail(const Place& place, const std::string& message);
+  // Where a parameter's reference "${lr}" stands in the value that begins at `value`; `value`
+  // itself where the text does not show it (written with escapes, folded, or given with --set).
+  Place find(const Place& value, const std::string& reference) const;
   // "resources.memory is "4X", expected …".
   void expected(const YamlNode& node, const std::string& path, const std::string& what);
 
@@ -69,6 +72,7 @@ class SpecReader {
   std::string where(const Place& place) const;
 
   std::string file_;
+  std::string_view source_;
   std::vector<std::string> overrides_;
   std::vector<std::string> errors_;
 };

@@ -65,6 +65,10 @@ TEST(Substitute, ValuesReachTheProgramUnchangedThroughARealShell) {
       "(printf '<%s>' \"(${x})\")",
       "printf '<%s>' a${x}\"b\"",
       "v=\"${x}\"; printf '<%s>' \"$v\"",
+      // Behind a here-document, backquotes and shifts that hold no parameter.
+      "cat >/dev/null <<EOF; printf '<%s>' ${x}\nit's \" ` (\nEOF\n",
+      "cat >/dev/null <<-'A' <<\"C\"\nit's\n\tA\n\"\nC\nprintf '<%s>' ${x}",
+      "v=`echo '\"'`; n=$((1 << 2)); printf '<%s>' ${x}",
   };
   for (const char* place : places)
     for (const char* value : values) {
@@ -77,6 +81,17 @@ TEST(Substitute, ValuesReachTheProgramUnchangedThroughARealShell) {
       if (text.find("a${x}") != std::string::npos) wanted = "a" + wanted + "b";
       EXPECT_EQ(shell(command), "<" + wanted + ">") << "command: " << command;
     }
+}
+
+TEST(Substitute, IsRefusedWhereNoQuotingHelps) {
+  for (const char* place :
+       {"cat <<EOF\n${x}\nEOF", "cat << 'EOF'\n${x}\nEOF", "cat <<-EOF\n\tEOFF\n\t${x}\n\tEOF",
+        "cat <<A <<B\nA\n${x}\nB", "echo `echo ${x}`", "echo \"`echo '${x}'`\""}) {
+    auto refused = substitute(place, {{"x", "1"}}, true);
+    ASSERT_TRUE(refused.is(Code::invalid)) << place;
+    EXPECT_NE(refused.error().message.find("write $BATON_PARAM_X there"), std::string::npos);
+    EXPECT_TRUE(substitute(place, {{"x", "1"}}, false).ok()) << "no shell reads it";
+  }
 }
 
 }  // namespace
