@@ -184,12 +184,27 @@ def test_doctor_names_the_home_directory(cli):
     assert report["ok"] == (cli("doctor", check=None).returncode == 0)
 
 
+def without_programs(cli, *words):
+    """baton where nothing is installed: an empty PATH, and empty directories over those that are always looked at."""
+    empty = cli.dir / "empty"
+    empty.mkdir(exist_ok=True)
+    hide = f'mount --bind {empty} /usr/sbin; [ -L /sbin ] || mount --bind {empty} /sbin; PATH=/nowhere exec "$0" "$@"'
+    return subprocess.run(["unshare", "--mount", "--map-root-user", "sh", "-c", hide, cli.binary, *map(str, words)],
+                          env=cli.env, cwd=cli.dir, capture_output=True, text=True, timeout=60, check=False)
+
+
 def test_doctor_tells_how_to_fix_what_is_missing(cli):
-    env = dict(cli.env, PATH="/nowhere")  # nothing is installed
-    done = cli("doctor", check=None, env=env)
-    if shutil.which("crun", path="/usr/sbin:/sbin") or shutil.which("runc", path="/usr/sbin:/sbin"):
-        pytest.skip("impossible here: a container runtime stands in /sbin, where it is always found")
-    assert done.returncode == 1 and "fix: apt-get install crun" in done.stdout
+    done = without_programs(cli, "doctor")
+    assert done.returncode == 1 and "fix: apt-get install crun" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("command", ["run", "submit"])
+def test_without_a_runtime_no_job_is_made(cli, command):
+    done = without_programs(cli, command, cli.spec("true"))
+    assert done.returncode == 1
+    assert "neither crun nor runc is installed" in done.stderr and "apt-get install crun" in done.stderr
+    assert len(done.stderr.strip().split("\n")) <= 2
+    assert not (cli.dir / "home").exists()
 
 
 def test_commit_outside_of_a_container_is_refused(cli):

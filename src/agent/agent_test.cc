@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <atomic>
 #include <future>
 #include <thread>
@@ -303,11 +304,15 @@ TEST_F(Agent, ARequestToPreemptLetsTheNextAttemptFollowHere) {
     }
     return ExitStatus{0, 0};
   });
+  engine_.set_warnings({"the memory limit is not enforced"});
   AgentParts p = parts();
   auto result = drive(p, job, false);
   ASSERT_TRUE(result.ok()) << result.error().text();
   EXPECT_EQ(result->state, State::succeeded);
   EXPECT_EQ(runs, 2);
+  EXPECT_EQ(std::count(view_.lines.begin(), view_.lines.end(), "the memory limit is not enforced"),
+            1)
+      << "once, and not with every attempt";
 }
 
 TEST_F(Agent, AJobTakenOverIsLeftAlone) {

@@ -41,6 +41,7 @@ struct Attempt {
   History history;
   AgentIdentity identity;
   int number = 0;
+  bool first_here = true;  // no attempt went before it in this process
   AttemptPaths paths;
   Fd alive;  // the lock that says so to others on this machine
   uint64_t metrics_from = 0;

@@ -19,9 +19,10 @@ Result<DriveResult> run_attempt(Attempt& attempt) {
 }  // namespace
 
 Result<DriveResult> drive(AgentParts& parts, const std::string& job_id, bool wait_for_owner) {
-  while (true) {
+  for (bool first = true;; first = false) {
     BATON_ASSIGN(History history, parts.ledger.open(job_id));
     Attempt attempt(parts, std::move(history));
+    attempt.first_here = first;
     BATON_TRY(claim_attempt(attempt, wait_for_owner));
     BATON_ASSIGN(DriveResult result, run_attempt(attempt));
     if (is_final(result.state) || result.machine_going) return result;

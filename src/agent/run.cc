@@ -36,6 +36,7 @@ ContainerSpec container_spec(const Attempt& attempt) {
   c.cpus = spec.cpus;
   c.memory = spec.memory;
   c.gpus = spec.gpus;
+  c.reservations = attempt.parts.home + "/run/gpus";
   c.cdi_devices = spec.devices;
   c.shm = spec.shm;
   return c;
@@ -46,6 +47,8 @@ ContainerSpec container_spec(const Attempt& attempt) {
 Status start_program(Attempt& attempt) {
   AgentParts& parts = attempt.parts;
   ContainerSpec spec = container_spec(attempt);
+  if (!attempt.spec().devices.empty() || attempt.spec().gpus > 0)
+    BATON_TRY(make_dirs(spec.reservations, 0700));
   BATON_ASSIGN(spec.env, program_env(attempt.job(), attempt.number, parts.secret));
   int out[2], err[2];
   if (pipe2(out, O_CLOEXEC) != 0) return errno_error(errno, "make a pipe");
@@ -65,7 +68,8 @@ Status start_program(Attempt& attempt) {
   BATON_ASSIGN(attempt.socket, ProgramSocket::listen(attempt.paths.socket));
   BATON_ASSIGN(attempt.container, parts.engine.start(spec));
   attempt.started_ms = parts.clock.mono_ms();
-  for (const std::string& warning : attempt.container->warnings()) parts.view.insist(warning);
+  if (attempt.first_here)
+    for (const std::string& warning : attempt.container->warnings()) parts.view.insist(warning);
   Event started;
   started.type = EventType::started;
   auto recorded = append_own(attempt, started);

@@ -2,6 +2,8 @@
 
 #include "cli/commands.h"
 #include "control/submit.h"
+#include "engine/engine.h"
+#include "os/files.h"
 
 namespace baton {
 namespace {
@@ -15,6 +17,17 @@ Result<Job> read_request(const Context& context) {
     request.overrides.push_back(change);
   }
   return read_spec(request);
+}
+
+// Whether this machine could run it at all: better said now than by a job that cannot start.
+Status check_machine(Context& context, const Job& job) {
+  BATON_ASSIGN(Settings settings, load_settings(context.parts.environment, ""));
+  ContainerSpec wanted;
+  wanted.gpus = job.spec.gpus;
+  wanted.cdi_devices = job.spec.devices;
+  std::string reservations = settings.home + "/run/gpus";
+  if (is_directory(reservations)) wanted.reservations = reservations;
+  return context.parts.make_engine()->ready(wanted);
 }
 
 }  // namespace
@@ -36,6 +49,7 @@ Result<Submitted> submit_job(Context& context, int& exit) {
   exit = kExitError;
   Parts& parts = context.parts;
   BATON_TRY(check_inputs(job, parts.environment));
+  BATON_TRY(check_machine(context, job));
   Submitted submitted;
   BATON_ASSIGN(submitted.session, make_session(context));
   BATON_ASSIGN(job, freeze(job, parts.environment, parts.version, parts.clock));

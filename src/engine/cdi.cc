@@ -129,26 +129,26 @@ Result<CdiEdits> CdiRegistry::resolve(const std::vector<std::string>& wanted) co
   return edits;
 }
 
-// A vendor's specification names each GPU several times: by number, by UUID, and "all" at once.
-Result<std::vector<std::string>> CdiRegistry::pick_gpus(int count) const {
+std::vector<std::vector<std::string>> CdiRegistry::gpus() const {
   std::map<std::string, std::vector<std::string>> kinds;
   for (const auto& name : names()) {
     size_t equals = name.find('=');
     std::string kind = name.substr(0, equals);
-    if (ends_with(kind, "/gpu") && is_number(name.substr(equals + 1)))
-      kinds[kind].push_back(name.substr(equals + 1));
+    if (ends_with(kind, "/gpu") && is_number(name.substr(equals + 1))) kinds[kind].push_back(name);
   }
-  size_t most = 0;
-  for (auto& [kind, numbers] : kinds) {
-    most = std::max(most, numbers.size());
-    if (numbers.size() < static_cast<size_t>(count)) continue;
-    std::sort(numbers.begin(), numbers.end(), [](const auto& a, const auto& b) {
-      return std::atoi(a.c_str()) < std::atoi(b.c_str());
+  std::vector<std::vector<std::string>> gpus;
+  for (auto& [kind, devices] : kinds) {
+    std::sort(devices.begin(), devices.end(), [at = kind.size() + 1](const auto& a, const auto& b) {
+      return std::atoi(a.c_str() + at) < std::atoi(b.c_str() + at);
     });
-    std::vector<std::string> picked;
-    for (int i = 0; i < count; ++i) picked.push_back(kind + "=" + numbers[static_cast<size_t>(i)]);
-    return picked;
+    gpus.push_back(std::move(devices));
   }
+  return gpus;
+}
+
+Error CdiRegistry::too_few_gpus(int count) const {
+  size_t most = 0;
+  for (const auto& devices : gpus()) most = std::max(most, devices.size());
   std::string hint =
       "describe the GPUs to containers, for NVIDIA with: nvidia-ctk cdi generate "
       "--output=/etc/cdi/nvidia.yaml";

@@ -50,8 +50,11 @@ class CdiRegistry {
   // The edits for fully qualified names, in the order of the names, each specification's own edits
   // once.
   Result<CdiEdits> resolve(const std::vector<std::string>& names) const;
-  // The names of `count` devices of one kind "…/gpu".
-  Result<std::vector<std::string>> pick_gpus(int count) const;
+  // The numbered devices of each kind "…/gpu", in the order of their numbers. (A vendor's
+  // specification names each GPU several times: by number, by UUID, and "all" at once.)
+  std::vector<std::vector<std::string>> gpus() const;
+  // What to say where there are fewer than `count` of any kind.
+  Error too_few_gpus(int count) const;
   std::vector<std::string> names() const;
   const std::vector<std::string>& problems() const { return problems_; }
 

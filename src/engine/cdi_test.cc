@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/cdi_parse.h"
+#include "engine/reservation.h"
 #include "os/files.h"
 
 namespace baton {
@@ -165,17 +166,64 @@ TEST_F(CdiRegistryTest, ABrokenFileHurtsNoOtherAndIsTold) {
   EXPECT_NE(registry.resolve({"x/y=z"}).error().hint.find("bad.yaml"), std::string::npos);
 }
 
-TEST_F(CdiRegistryTest, PicksGpusByNumberFromOneVendor) {
+class ReservationTest : public CdiRegistryTest {
+ protected:
+  static ContainerSpec job(const std::string& id, int gpus, const std::string& directory) {
+    ContainerSpec spec;
+    spec.id = id;
+    spec.gpus = gpus;
+    spec.reservations = directory;
+    return spec;
+  }
+  TempDir locks_ = TempDir::create("reservations").value();
+};
+
+TEST_F(ReservationTest, PicksGpusByNumberFromOneVendor) {
   put_kind("etc", "amd.yaml", "amd.com/gpu", {"0"});
   put_kind("etc", "nvidia.yaml", "nvidia.com/gpu", {"all", "10", "2", "GPU-8c5f", "0:0"});
   put_kind("etc", "nic.yaml", "nvidia.com/nic", {"0", "1", "2"});
-  EXPECT_EQ(load().pick_gpus(1).value(), (std::vector<std::string>{"amd.com/gpu=0"}));
-  EXPECT_EQ(load().pick_gpus(2).value(),
-            (std::vector<std::string>{"nvidia.com/gpu=2", "nvidia.com/gpu=10"}));
-  auto none = load().pick_gpus(3);
+  auto pick = [&](int count) { return reserve_devices(load(), job("j", count, "")); };
+  EXPECT_EQ(pick(1)->names, (std::vector<std::string>{"amd.com/gpu=0"}));
+  EXPECT_EQ(pick(1)->names, (std::vector<std::string>{"amd.com/gpu=0"})) << "without reservations";
+  EXPECT_EQ(pick(2)->names, (std::vector<std::string>{"nvidia.com/gpu=2", "nvidia.com/gpu=10"}));
+  auto none = pick(3);
   ASSERT_FALSE(none.ok());
   EXPECT_EQ(none.error().code, Code::unsupported);
   EXPECT_NE(none.error().message.find("3 GPU(s) are wanted, but 2"), std::string::npos);
+}
+
+TEST_F(ReservationTest, ContainersGetDifferentGpusUntilNoneIsLeft) {
+  put_kind("etc", "nvidia.yaml", "nvidia.com/gpu", {"0", "1", "2"});
+  CdiRegistry registry = load();
+  auto pick = [&](const std::string& id, int count) {
+    return reserve_devices(registry, job(id, count, locks_.path()));
+  };
+  auto first = pick("first", 1);
+  auto second = pick("second", 1);
+  EXPECT_EQ(first->names, (std::vector<std::string>{"nvidia.com/gpu=0"}));
+  EXPECT_EQ(second->names, (std::vector<std::string>{"nvidia.com/gpu=1"}));
+  auto refused = pick("third", 2);
+  ASSERT_TRUE(refused.is(Code::transient));
+  EXPECT_EQ(refused.error().message,
+            "2 GPU(s) are wanted, but of 3 here only 1 are free: nvidia.com/gpu=0 by first, "
+            "nvidia.com/gpu=1 by second");
+  EXPECT_EQ(pick("third", 1)->names, (std::vector<std::string>{"nvidia.com/gpu=2"}))
+      << "what was refused holds nothing";
+  first->locks.clear();
+  EXPECT_EQ(pick("fourth", 2)->names,
+            (std::vector<std::string>{"nvidia.com/gpu=0", "nvidia.com/gpu=2"}));
+}
+
+TEST_F(ReservationTest, NamedDevicesAreSharedAndNotPicked) {
+  put_kind("etc", "nvidia.yaml", "nvidia.com/gpu", {"0", "1"});
+  CdiRegistry registry = load();
+  ContainerSpec named = job("named", 0, locks_.path());
+  named.cdi_devices = {"nvidia.com/gpu=0"};
+  auto one = reserve_devices(registry, named), two = reserve_devices(registry, named);
+  EXPECT_EQ(one->names, named.cdi_devices);
+  EXPECT_EQ(two->names, named.cdi_devices);
+  auto picked = reserve_devices(registry, job("picker", 1, locks_.path()));
+  EXPECT_EQ(picked->names, (std::vector<std::string>{"nvidia.com/gpu=1"}));
 }
 
 }  // namespace

@@ -49,8 +49,11 @@ struct ContainerSpec {
   int64_t pids = 0;         // 0: engine's default
   uint64_t shm = 64 << 20;  // bytes of /dev/shm
   std::vector<std::string>
-      cdi_devices;     // fully qualified: "nvidia.com/gpu=0"; host GPUs by resources.gpus
-  int gpus = 0;        // number of GPUs wanted; >0 picks CDI devices of a *.com/gpu kind
+      cdi_devices;  // fully qualified: "nvidia.com/gpu=0"; host GPUs by resources.gpus
+  int gpus = 0;     // number of GPUs wanted; >0 picks free CDI devices of a *.com/gpu kind
+  // Existing directory in which GPUs are reserved, by locks that end with the container or with
+  // this process; "": they are not.
+  std::string reservations;
   int stdout_fd = -1;  // where the program's streams go (pipes of the agent)
   int stderr_fd = -1;
 };
@@ -85,6 +88,10 @@ class Engine {
   virtual std::string name() const = 0;
   // Code::unsupported with what to install or to change when this machine cannot run it.
   virtual Status check() = 0;
+  // What can be said in a moment, with nothing started and nothing changed, of whether start()
+  // could give the spec's devices, and whether there is a runtime at all. Other members may be
+  // empty.
+  virtual Status ready(const ContainerSpec& spec) = 0;
   // JSON for `baton doctor`: runtime, version, cgroup version, rootless, limits that work here.
   virtual Json describe() = 0;
   virtual Result<std::unique_ptr<Container>> start(const ContainerSpec& spec) = 0;

@@ -55,6 +55,7 @@ class FakeEngine : public Engine {
 
   std::string name() const override { return "fake"; }
   Status check() override { return {}; }
+  Status ready(const ContainerSpec&) override { return {}; }
   Json describe() override { return {{"engine", "fake"}}; }
   Result<std::unique_ptr<Container>> start(const ContainerSpec& spec) override;
 

@@ -20,6 +20,7 @@
 #include "engine/oci_config.h"
 #include "engine/oci_mounts.h"
 #include "engine/plan.h"
+#include "engine/reservation.h"
 #include "engine/supervised.h"
 #include "engine/user_namespace.h"
 #include "os/files.h"
@@ -60,6 +61,7 @@ class OciContainer : public Supervised {
   std::vector<std::string> warnings() const override { return cgroup.warnings(); }
 
   Cgroup cgroup;
+  Reservation gpus;  // given back when the container is gone
 
  private:
   void measure(ContainerExit& exit) override {
@@ -81,12 +83,14 @@ class OciEngine : public Engine {
 
   std::string name() const override { return "oci"; }
   Status check() override;
+  Status ready(const ContainerSpec& spec) override;
   Json describe() override;
   Result<std::unique_ptr<Container>> start(const ContainerSpec& spec) override;
 
  private:
   Status need_runtime() const;
-  Result<CdiEdits> devices(const ContainerSpec& spec) const;
+  // The devices' edits; the reservation of GPUs goes to `gpus`.
+  Result<CdiEdits> devices(const ContainerSpec& spec, Reservation& gpus) const;
   std::vector<std::string> runtime_argv(const std::string& runtime, const std::string& dir,
                                         const std::string& id) const;
   OciOptions options_;
@@ -104,18 +108,24 @@ Status check_id(const std::string& id) {
 
 Status OciEngine::need_runtime() const {
   if (!options_.runtime.empty()) return {};
-  return Error{Code::unsupported, "neither crun nor runc is installed", "apt install crun"};
+  return Error{Code::unsupported,
+               "no container can be started on this machine: neither crun nor runc is installed",
+               "apt-get install crun"};
 }
 
-Result<CdiEdits> OciEngine::devices(const ContainerSpec& spec) const {
+Result<CdiEdits> OciEngine::devices(const ContainerSpec& spec, Reservation& gpus) const {
   if (spec.cdi_devices.empty() && spec.gpus <= 0) return CdiEdits{};
   CdiRegistry registry = CdiRegistry::load(options_.cdi_directories);
-  std::vector<std::string> names = spec.cdi_devices;
-  if (spec.gpus > 0) {
-    BATON_ASSIGN(auto picked, registry.pick_gpus(spec.gpus));
-    names.insert(names.end(), picked.begin(), picked.end());
-  }
-  return registry.resolve(names);
+  BATON_ASSIGN(gpus, reserve_devices(registry, spec));
+  return registry.resolve(gpus.names);
+}
+
+Status OciEngine::ready(const ContainerSpec& spec) {
+  BATON_TRY(need_runtime());
+  Reservation given_back;
+  auto found = devices(spec, given_back);
+  if (!found.ok()) return found.error();
+  return {};
 }
 
 // crun and runc copy themselves and start again, lest a container overwrite them through /proc
@@ -144,9 +154,11 @@ Result<std::unique_ptr<Container>> OciEngine::start(const ContainerSpec& spec) {
     return Error{Code::invalid, "there is no command to run in the container", ""};
   std::string dir = oci_dir(spec.work_dir);
   if (exists(dir)) BATON_TRY(clean_up_container(spec.id, spec.work_dir));
-  BATON_ASSIGN(CdiEdits edits, devices(spec));
+  Reservation gpus;
+  BATON_ASSIGN(CdiEdits edits, devices(spec, gpus));
   BATON_ASSIGN(auto line, Control::open());
   auto container = std::make_unique<OciContainer>(std::move(line.first), spec);
+  container->gpus = std::move(gpus);
   if (mkdir(dir.c_str(), 0755) != 0) return errno_error(errno, "create directory " + dir);
 
   PlannedChild child;

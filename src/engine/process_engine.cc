@@ -35,6 +35,7 @@ class ProcessEngine : public Engine {
  public:
   std::string name() const override { return "process"; }
   Status check() override { return {}; }
+  Status ready(const ContainerSpec&) override { return {}; }
   Json describe() override {
     return {{"engine", "process"},
             {"isolation", "none: the program sees what baton sees"},
