@@ -5,6 +5,7 @@
 #include "cli/session.h"
 #include "cli/submit_job.h"
 #include "cli/table.h"
+#include "control/inspect.h"
 #include "control/plan.h"
 
 namespace baton {
@@ -72,9 +73,35 @@ Result<int> list(Context& context) {
   return 0;
 }
 
+// The ids of images that jobs of the store will need again.
+Result<std::vector<std::string>> needed(Context& context) {
+  auto session = open_session(context);
+  if (session.is(Code::not_found)) return std::vector<std::string>();
+  if (!session.ok()) return session.error();
+  BATON_ASSIGN(auto records, images_in_need(*session->ledger));
+  std::vector<std::string> ids;
+  for (const auto& record : records) ids.push_back(image_id(record));
+  return ids;
+}
+
+Result<int> remove_unused(Context& context, Images& images) {
+  BATON_ASSIGN(auto keep, needed(context));
+  BATON_ASSIGN(auto removed, images.remove_unused(keep));
+  for (const auto& id : removed) context.terminal.say("removed image " + id.substr(0, 12));
+  if (removed.empty()) context.terminal.say("every image here is in use, or there is none");
+  return 0;
+}
+
 Result<int> remove(Context& context) {
   set_talk(context);
+  bool unused = context.arguments.has("--unused");
+  if (unused != context.arguments.all("IMAGE").empty()) {
+    context.terminal.fail(Error{Code::invalid, "baton image rm needs either IMAGE or --unused",
+                                "baton image ls lists images"});
+    return kExitUsage;
+  }
   BATON_ASSIGN(auto images, open_images(context));
+  if (unused) return remove_unused(context, *images);
   for (const auto& id : context.arguments.all("IMAGE")) {
     BATON_TRY(images->remove(id));
     context.terminal.say("removed image " + printable(id));
@@ -113,9 +140,17 @@ Command image_rm_command() {
   Command command;
   command.name = "image rm";
   command.summary = "remove images; jobs make theirs again when they need it";
-  command.examples = "  baton image rm 3f9a0c12\n";
-  command.positionals = {{"IMAGE", "an id, or the beginning of one", Names::image, true, true}};
-  command.options = {quiet_option()};
+  command.details =
+      "--unused removes every image that no container runs in and that no pending, running or "
+      "stopped\n"
+      "job of the store needs. Other stores' waiting jobs make theirs again.";
+  command.examples =
+      "  baton image rm 3f9a0c12\n"
+      "  baton image rm --unused\n";
+  command.positionals = {{"IMAGE", "an id, or the beginning of one", Names::image, false, true}};
+  command.options = {{"--unused", "-u", "", "remove all that no unfinished job needs"},
+                     store_option(),
+                     quiet_option()};
   command.run = remove;
   return command;
 }

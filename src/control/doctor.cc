@@ -71,7 +71,7 @@ Check check_space(const std::string& name, const std::string& path) {
   std::string found = human_size(free_bytes) + " free at " + place;
   if (free_bytes >= kLow) return {name, Grade::good, found, ""};
   return {name, Grade::lacking, found,
-          "make room: baton store gc; baton image rm IMAGE; baton rm JOB"};
+          "make room: baton store gc; baton image rm --unused; baton rm JOB"};
 }
 
 Check check_runtime() {

@@ -1,6 +1,7 @@
 #include "control/inspect.h"
 
 #include <algorithm>
+#include <limits>
 #include <set>
 
 #include "base/text.h"
@@ -102,6 +103,18 @@ Result<std::vector<Listed>> list_jobs(Ledger& ledger, size_t newest) {
     jobs.push_back(std::move(listed));
   }
   return jobs;
+}
+
+Result<std::vector<Json>> images_in_need(Ledger& ledger) {
+  BATON_ASSIGN(auto lines, ledger.list(std::numeric_limits<size_t>::max()));
+  std::vector<Json> records;
+  for (const auto& line : lines) {
+    if (line.problem.empty() && (line.state == State::succeeded || line.state == State::failed))
+      continue;
+    BATON_ASSIGN(History history, ledger.open(line.id));
+    records.push_back(history.job().image);
+  }
+  return records;
 }
 
 Result<std::string> read_metrics(Ledger& ledger, const History& history) {

@@ -28,6 +28,10 @@ struct Listed {
 // The `newest` newest jobs and every older one that is not final, newest first.
 Result<std::vector<Listed>> list_jobs(Ledger& ledger, size_t newest);
 
+// The image records of all jobs that are expected to go on: pending, running, stopped. An error
+// when one of them cannot be read: then nobody knows what it needs.
+Result<std::vector<Json>> images_in_need(Ledger& ledger);
+
 // The metrics of a job where it stands now: JSON lines, assembled over its attempts so that nothing
 // is there twice (docs/store-format.md, section 5).
 Result<std::string> read_metrics(Ledger& ledger, const History& history);

@@ -15,14 +15,15 @@ struct Meaning {
   const char* hint;
 };
 
+constexpr const char* kMakeRoom =
+    "free some space where BATON_HOME is (baton image rm --unused, baton doctor)";
+constexpr const char* kCheckNetwork = "check the network, then run the command again";
+
 // The first match wins; a full disk makes everything else go wrong, so it stands first.
 constexpr std::array kMeanings = {
-    Meaning{"No space left on device", Code::no_space, "the disk is full",
-            "free some space where BATON_HOME is (baton image rm, baton doctor)"},
-    Meaning{"You don't have enough free space", Code::no_space, "the disk is full",
-            "free some space where BATON_HOME is (baton image rm, baton doctor)"},
-    Meaning{"Disk quota exceeded", Code::no_space, "the disk quota is used up",
-            "free some space where BATON_HOME is (baton image rm, baton doctor)"},
+    Meaning{"No space left on device", Code::no_space, "the disk is full", kMakeRoom},
+    Meaning{"You don't have enough free space", Code::no_space, "the disk is full", kMakeRoom},
+    Meaning{"Disk quota exceeded", Code::no_space, "the disk quota is used up", kMakeRoom},
     Meaning{"NO_PUBKEY", Code::permanent,
             "the keyring on this machine does not have the key that signs this suite",
             "install the newest debian-archive-keyring: apt-get install debian-archive-keyring"},
@@ -39,25 +40,20 @@ constexpr std::array kMeanings = {
             "the mirror was being updated, or a proxy changed what it sent",
             "try again in some minutes"},
     Meaning{"Could not resolve", Code::transient, "the mirror's name could not be looked up",
-            "check the network, then run the command again"},
+            kCheckNetwork},
     Meaning{"Temporary failure resolving", Code::transient,
-            "the mirror's name could not be looked up",
-            "check the network, then run the command again"},
-    Meaning{"Could not connect", Code::transient, "the mirror did not answer",
-            "check the network, then run the command again"},
-    Meaning{"Unable to connect", Code::transient, "the mirror did not answer",
-            "check the network, then run the command again"},
-    Meaning{"Connection timed out", Code::transient, "the mirror did not answer",
-            "check the network, then run the command again"},
+            "the mirror's name could not be looked up", kCheckNetwork},
+    Meaning{"Could not connect", Code::transient, "the mirror did not answer", kCheckNetwork},
+    Meaning{"Unable to connect", Code::transient, "the mirror did not answer", kCheckNetwork},
+    Meaning{"Connection timed out", Code::transient, "the mirror did not answer", kCheckNetwork},
     Meaning{"Connection failed", Code::transient, "the connection to the mirror broke",
-            "check the network, then run the command again"},
-    Meaning{"Network is unreachable", Code::transient, "there is no network",
-            "check the network, then run the command again"},
+            kCheckNetwork},
+    Meaning{"Network is unreachable", Code::transient, "there is no network", kCheckNetwork},
     Meaning{"404  Not Found", Code::transient,
             "the mirror no longer has a file that its own list names",
             "run the command again: the lists are fetched anew"},
     Meaning{"Failed to fetch", Code::transient, "something could not be fetched from the mirror",
-            "check the network, then run the command again"},
+            kCheckNetwork},
 };
 
 // mmdebstrap ends with wrappers around the cause ("E: mmdebstrap failed to run", "… failed: E: …").

@@ -62,6 +62,9 @@ class Images {
   virtual Result<std::vector<std::string>> remove_unused(const std::vector<std::string>& keep) = 0;
 };
 
+// The id of the image that a job's record describes.
+std::string image_id(const Json& record);
+
 // `home` is $BATON_HOME. Debian's mirror is taken from the machine's own apt sources, or from
 // $BATON_DEBIAN_MIRROR ("URL" or "URL SECURITY_URL").
 std::unique_ptr<Images> make_images(const std::string& home);

@@ -53,6 +53,8 @@ std::string record_id(const Json& record) {
       nlohmann::json(record).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
+std::string image_id(const Json& record) { return record_id(record); }
+
 Result<ImageUse> ImageUse::hold(const Image& image) {
   if (image.host || image.layers.empty()) return ImageUse(Fd());
   auto lock = try_lock_file(parent_path(image.layers.back()) + "/lock", LockMode::shared);
