@@ -3,6 +3,7 @@ import csv
 import io
 import json
 import os
+import pwd
 import re
 import signal
 import subprocess
@@ -441,3 +442,13 @@ def test_a_damaged_store_is_reported(cli):
 def test_image_ls_and_rm_of_nothing(cli):
     assert cli.json("image", "ls") == []
     assert "abcdef" in cli("image", "rm", "abcdef", check=1).stderr
+
+
+def test_the_submitter_has_a_name_even_where_no_variable_says_it(cli):
+    for name in ("USER", "LOGNAME"):
+        cli.env.pop(name, None)
+    cli.spec("true")
+    cli("run")
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    assert cli.show()["submitter"].startswith(f"{user}@")
+    assert f"{user}@" in cli("show", "latest").stdout

@@ -84,10 +84,20 @@ std::string this_host() {
   return uname(&names) == 0 ? names.nodename : "";
 }
 
+// From /etc/passwd alone: getpwuid(3) loads libraries at run time, which a static binary cannot.
+std::string user_name(uid_t uid) {
+  auto users = read_file("/etc/passwd");
+  for (const auto& line : split(users.ok() ? *users : "", '\n')) {
+    auto fields = split(line, ':');
+    if (fields.size() > 2 && fields[2] == std::to_string(uid)) return fields[0];
+  }
+  return "uid " + std::to_string(uid);
+}
+
 std::string submitter(const Environment& environment) {
   auto user = environment("USER");
   if (!user) user = environment("LOGNAME");
-  return user.value_or("uid " + std::to_string(geteuid())) + "@" + this_host();
+  return user.value_or(user_name(geteuid())) + "@" + this_host();
 }
 
 Result<std::vector<std::string>> resolve_command(const Spec& spec) {
