@@ -91,11 +91,13 @@ class Cli:
                 process.kill()
             process.communicate()
         listing = self("ps", "--all", "--json", check=None)
-        for job in json.loads(listing.stdout) if listing.returncode == 0 else []:
-            if job["state"] == "running":
-                pid = self.show(job["id"])["attempts"][-1]["pid"]
-                if not job["abandoned"]:
-                    os.kill(pid, signal.SIGKILL)
+        running = [job for job in (json.loads(listing.stdout) if listing.returncode == 0 else []) if job["state"] == "running"]
+        for job in running:
+            if not job["abandoned"]:
+                os.kill(self.show(job["id"])["attempts"][-1]["pid"], signal.SIGKILL)
+                self.wait(lambda name=job["id"]: self.show(name)["abandoned"], "the agent's end")
+        if running:
+            self("store", "gc", check=None)  # control groups would outlive the test's directory
 
 
 @pytest.fixture

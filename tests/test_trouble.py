@@ -89,3 +89,33 @@ def test_two_agents_on_one_job(job):
 def _running(j):
     shown = j.baton("show", "latest", "--json", check=False)
     return shown.returncode == 0 and json.loads(shown.stdout)["state"] == "running"
+
+
+@pytest.fixture
+def exfat(tmp_path):
+    """A real filesystem without hard links, as on a memory stick."""
+    if os.geteuid() != 0:
+        pytest.skip("impossible here: only root may mount filesystems")
+    image, place = tmp_path / "exfat", tmp_path / "stick"
+    place.mkdir()
+    with open(image, "wb") as file:
+        file.truncate(16 << 20)
+    subprocess.run(["mkfs.exfat", image], check=True, capture_output=True)
+    loop = subprocess.run(["losetup", "--find", "--show", image], check=True, capture_output=True, text=True).stdout.strip()
+    try:
+        subprocess.run(["mount.exfat-fuse", loop, place], check=True, capture_output=True)
+        yield place
+        subprocess.run(["umount", place], check=True)
+    finally:
+        subprocess.run(["losetup", "--detach", loop], check=True)
+
+
+def test_a_store_on_a_filesystem_without_hard_links_is_refused(job, exfat):
+    store = exfat / "store"
+    j = job("echo never", BATON_STORE=str(store)).start()
+    assert j.end() == 1
+    said = j.said().strip().split("\n")
+    assert "on a filesystem without hard links" in said[0] and "put the store on ext4" in said[1] and len(said) == 2, said
+    assert os.listdir(exfat) == [], "nothing is changed"
+    assert "cannot make a hard link" in j.baton("doctor", check=False).stdout
+    assert os.listdir(exfat) == []
