@@ -1,14 +1,16 @@
 // Stands in, in the static binary, for what glibc can only do with shared libraries that the
 // machine may not have. libcrypto mentions these functions and baton never gets there: it resolves
-// names itself (src/net/resolver.h), and loads no engines. Without these definitions the linker
-// warns of each.
+// names itself (src/net/resolver.h), and loads no engines. The linker is told to take these in
+// their place (--wrap), and so has nothing to warn of.
 #include <netdb.h>
 
 extern "C" {
 
-void* dlopen(const char*, int) noexcept { return nullptr; }
+void* __wrap_dlopen(const char*, int) { return nullptr; }  // NOLINT: ld's name for it
 
-int getaddrinfo(const char*, const char*, const addrinfo*, addrinfo**) { return EAI_FAIL; }
+int __wrap_getaddrinfo(const char*, const char*, const addrinfo*, addrinfo**) {  // NOLINT
+  return EAI_FAIL;
+}
 
-hostent* gethostbyname(const char*) { return nullptr; }
+hostent* __wrap_gethostbyname(const char*) { return nullptr; }  // NOLINT
 }

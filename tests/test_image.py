@@ -54,12 +54,10 @@ def test_unused_images_are_removed_and_no_others(cli):
     assert images(cli) == {waits, finished, running, free}
     with open(cli.dir / "home/images" / running / "lock", encoding="utf-8") as held:
         fcntl.flock(held, fcntl.LOCK_SH)  # as the agent of a container does
-        said = cli("image", "rm", "--unused").stderr
+        cli("image", "rm", "--unused")
     assert images(cli) == {waits, running}, "what a stopped job and a running container need is left"
-    assert free[:12] in said and finished[:12] in said
     cli("image", "rm", "--unused")
     assert images(cli) == {waits}
-    assert "in use" in cli("image", "rm", "--unused").stderr
 
 
 def test_nothing_is_removed_while_a_job_cannot_be_read(cli):
@@ -147,7 +145,7 @@ def test_a_user_without_root_makes_an_image_and_runs_in_it(user):
     for part in (ESCAPE, "\r", "fetching the package lists", "downloading", "MiB of", "[===", "made: "):
         assert part in shown, shown
     removed = user.piped("image", "rm", "--unused")
-    assert removed.returncode == 0 and "removed image" in removed.stderr
+    assert removed.returncode == 0 and user.piped("image", "ls", "--ids").stdout == ""
     ran = user.piped("run")
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout == "Hello, world!\n0\n", "container root is the user"

@@ -80,7 +80,8 @@ Result<Spec> spec_from_json(const Json& json);
 
 // Replaces ${name} with the parameter's value and $${ with ${; an unknown name is an error with
 // did-you-mean. `quote`: the text is a shell command, and every value stays one piece of text in
-// it, whether ${name} stands bare or in quotes. In here-documents and backquotes it is refused.
+// it, whether ${name} stands bare or in quotes. In here-documents and backquotes, where no quoting
+// keeps every value whole, it is refused.
 Result<std::string> substitute(const std::string& text,
                                const std::vector<std::pair<std::string, Json>>& params, bool quote);
 

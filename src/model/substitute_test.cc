@@ -66,7 +66,7 @@ TEST(Substitute, ValuesReachTheProgramUnchangedThroughARealShell) {
       "printf '<%s>' a${x}\"b\"",
       "v=\"${x}\"; printf '<%s>' \"$v\"",
       // Behind a here-document, backquotes and shifts that hold no parameter.
-      "cat >/dev/null <<EOF; printf '<%s>' ${x}\nit's \" ` (\nEOF\n",
+      "cat >/dev/null <<EOF; printf '<%s>' ${x}\nit's \" (\nEOF\n",
       "cat >/dev/null <<-'A' <<\"C\"\nit's\n\tA\n\"\nC\nprintf '<%s>' ${x}",
       "v=`echo '\"'`; n=$((1 << 2)); printf '<%s>' ${x}",
   };
