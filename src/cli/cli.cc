@@ -17,12 +17,12 @@ Option verbose_option() {
 }
 
 std::vector<Command> all_commands() {
-  return {init_command(),        run_command(),      submit_command(),     ps_command(),
-          show_command(),        logs_command(),     metrics_command(),    results_command(),
-          stop_command(),        preempt_command(),  resume_command(),     rm_command(),
-          image_build_command(), image_ls_command(), image_rm_command(),   store_check_command(),
-          store_gc_command(),    doctor_command(),   completion_command(), version_command(),
-          commit_command(),      agent_command()};
+  return {init_command(),        run_command(),      submit_command(),   ps_command(),
+          show_command(),        logs_command(),     metrics_command(),  results_command(),
+          stop_command(),        preempt_command(),  resume_command(),   rm_command(),
+          image_build_command(), image_ls_command(), image_rm_command(), store_check_command(),
+          store_gc_command(),    suggest_command(),  doctor_command(),   completion_command(),
+          version_command(),     commit_command(),   agent_command()};
 }
 
 int run_cli(Parts& parts, const std::vector<std::string>& words) {

@@ -22,6 +22,7 @@ Command store_gc_command();
 Command image_build_command();
 Command image_ls_command();
 Command image_rm_command();
+Command suggest_command();
 Command doctor_command();
 Command completion_command();
 Command version_command();

@@ -35,10 +35,10 @@ std::vector<int64_t> rung_steps(const TuneOptions& options) {
 
 class HalvingTuner : public MethodTuner {
  public:
-  HalvingTuner(const Space& space, const TuneOptions& options, bool all_brackets)
-      : MethodTuner(space, options),
-        start_(space.dimensions.size(), options.seed),
-        steps_(rung_steps(options)),
+  HalvingTuner(Space space, TuneOptions options, bool all_brackets)
+      : MethodTuner(std::move(space), std::move(options)),
+        start_(table().codec().size(), table().options().seed),
+        steps_(rung_steps(table().options())),
         brackets_(all_brackets ? steps_.size() : 1) {}
 
  protected:
@@ -206,10 +206,10 @@ class HalvingTuner : public MethodTuner {
 }  // namespace
 
 TunerPtr make_asha(Space space, TuneOptions options) {
-  return std::make_unique<HalvingTuner>(space, options, false);
+  return std::make_unique<HalvingTuner>(std::move(space), std::move(options), false);
 }
 TunerPtr make_hyperband(Space space, TuneOptions options) {
-  return std::make_unique<HalvingTuner>(space, options, true);
+  return std::make_unique<HalvingTuner>(std::move(space), std::move(options), true);
 }
 
 }  // namespace baton

@@ -35,10 +35,10 @@ size_t population_size(const TuneOptions& options) {
 
 class PbtTuner : public MethodTuner {
  public:
-  PbtTuner(const Space& space, const TuneOptions& options)
-      : MethodTuner(space, options),
-        start_(space.dimensions.size(), options.seed),
-        slots_(population_size(options)) {}
+  PbtTuner(Space space, TuneOptions options)
+      : MethodTuner(std::move(space), std::move(options)),
+        start_(table().codec().size(), table().options().seed),
+        slots_(population_size(table().options())) {}
 
  protected:
   Result<Proposal> propose() override {
@@ -243,7 +243,7 @@ class PbtTuner : public MethodTuner {
 }  // namespace
 
 TunerPtr make_pbt(Space space, TuneOptions options) {
-  return std::make_unique<PbtTuner>(space, options);
+  return std::make_unique<PbtTuner>(std::move(space), std::move(options));
 }
 
 }  // namespace baton

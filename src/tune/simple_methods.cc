@@ -30,8 +30,9 @@ class RandomTuner : public MethodTuner {
 // out.
 class SobolTuner : public MethodTuner {
  public:
-  SobolTuner(const Space& space, const TuneOptions& options)
-      : MethodTuner(space, options), sobol_(space.dimensions.size(), options.seed) {}
+  SobolTuner(Space space, TuneOptions options)
+      : MethodTuner(std::move(space), std::move(options)),
+        sobol_(table().codec().size(), table().options().seed) {}
 
  protected:
   Result<Proposal> propose() override {
@@ -106,7 +107,7 @@ TunerPtr make_random(Space space, TuneOptions options) {
   return std::make_unique<RandomTuner>(std::move(space), std::move(options));
 }
 TunerPtr make_sobol(Space space, TuneOptions options) {
-  return std::make_unique<SobolTuner>(space, options);
+  return std::make_unique<SobolTuner>(std::move(space), std::move(options));
 }
 TunerPtr make_grid(Space space, TuneOptions options) {
   return std::make_unique<GridTuner>(std::move(space), std::move(options));

@@ -132,8 +132,9 @@ std::vector<const Point*> where_used(const std::vector<const Point*>& points, si
 
 class TpeTuner : public MethodTuner {
  public:
-  TpeTuner(const Space& space, const TuneOptions& options)
-      : MethodTuner(space, options), start_(space.dimensions.size(), options.seed) {}
+  TpeTuner(Space space, TuneOptions options)
+      : MethodTuner(std::move(space), std::move(options)),
+        start_(table().codec().size(), table().options().seed) {}
 
  protected:
   Result<Proposal> propose() override {
@@ -188,7 +189,7 @@ Point tpe_point(const Codec& codec, const TpeData& data, Rng& rng) {
 }
 
 TunerPtr make_tpe(Space space, TuneOptions options) {
-  return std::make_unique<TpeTuner>(space, options);
+  return std::make_unique<TpeTuner>(std::move(space), std::move(options));
 }
 
 }  // namespace baton

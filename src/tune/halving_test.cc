@@ -1,0 +1,195 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "tune/testing.h"
+
+namespace baton {
+namespace {
+
+const char* kSpace = R"({"x": {"min": 0, "max": 1}})";
+
+TuneOptions rungs(const std::string& method, uint64_t trials = 0) {
+  TuneOptions options;
+  options.method = method;
+  options.trials = trials;
+  options.max_step = 9;
+  return options;
+}
+
+double curve(const Params& params, int64_t step) {
+  double x = number(params, "x") - 0.3;
+  return x * x + 1 / static_cast<double>(step);
+}
+
+TEST(Asha, PausesUntilATrialIsAmongTheBestThird) {
+  auto tuner = test_tuner(test_space(kSpace), rungs("asha"));
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(tuner->ask()->until, 1);
+  EXPECT_EQ(*tuner->report(1, 1, 5.0), Verdict::pause);  // the best third of one is nobody
+  EXPECT_EQ(*tuner->report(2, 1, 7.0), Verdict::pause);
+  EXPECT_EQ(tuner->pending().size(), 1u);
+  EXPECT_EQ(*tuner->report(3, 1, 6.0), Verdict::pause);
+  // Of three the best is promoted, from its checkpoint.
+  auto promoted = tuner->ask();
+  EXPECT_EQ(promoted->id, 1u);
+  EXPECT_TRUE(promoted->resumed);
+  EXPECT_EQ(promoted->until, 3);
+  EXPECT_FALSE(tuner->ask()->resumed);
+}
+
+TEST(Asha, GoesOnAtOnceWithTheBest) {
+  auto tuner = test_tuner(test_space(kSpace), rungs("asha"));
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(tuner->ask().ok());
+  ASSERT_EQ(*tuner->report(1, 1, 5.0), Verdict::pause);
+  ASSERT_EQ(*tuner->report(2, 1, 7.0), Verdict::pause);
+  EXPECT_EQ(*tuner->report(3, 1, 1.0), Verdict::go_on);
+  EXPECT_EQ(*tuner->report(3, 2, 1.0), Verdict::go_on);
+  EXPECT_EQ(*tuner->report(3, 3, 1.0), Verdict::pause);
+}
+
+TEST(Asha, StopsAtTheLastRungWithTheLastReport) {
+  TuneOptions options = rungs("asha");
+  options.max_step = options.min_step = 2;
+  auto tuner = test_tuner(test_space(kSpace), options);
+  ASSERT_TRUE(tuner->ask().ok());
+  EXPECT_EQ(*tuner->report(1, 1, 3.0), Verdict::go_on);
+  EXPECT_EQ(*tuner->report(1, 2, 2.5), Verdict::stop);
+  EXPECT_EQ(tuner->best()->value, 2.5);
+  EXPECT_TRUE(tuner->pending().empty());
+}
+
+TEST(Asha, FailedTrialsAreNobodysMeasure) {
+  auto tuner = test_tuner(test_space(kSpace), rungs("asha"));
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(tuner->ask().ok());
+  ASSERT_EQ(*tuner->report(1, 1, 1.0), Verdict::pause);
+  ASSERT_TRUE(tuner->fail(1).ok());
+  ASSERT_EQ(*tuner->report(2, 1, 5.0), Verdict::pause);
+  ASSERT_EQ(*tuner->report(3, 1, 7.0), Verdict::pause);
+  EXPECT_EQ(*tuner->report(4, 1, 4.0), Verdict::go_on);
+}
+
+TEST(Asha, ThinsOutByTheFactorAndEndsWithThePlannedTrials) {
+  auto tuner = test_tuner(test_space(kSpace), rungs("asha", 81));
+  Player player(curve, 4, 9);
+  while (player.move(*tuner)) {
+  }
+  EXPECT_EQ(player.asked().size(), 81u);
+  int beyond_one = 0, beyond_three = 0;
+  for (const auto& [id, step] : player.steps()) beyond_one += step > 1, beyond_three += step > 3;
+  EXPECT_GE(beyond_one, 27);
+  EXPECT_LE(beyond_one, 45);  // asynchronous promotions come early and are sometimes wrong
+  EXPECT_GE(beyond_three, 9);
+  EXPECT_LE(beyond_three, 20);
+  EXPECT_TRUE(tuner->ask().is(Code::not_found));
+  EXPECT_NEAR(number(tuner->best()->params, "x"), 0.3, 0.1);
+}
+
+TEST(Asha, APromotionThatWasTakenBackIsGivenOutAgain) {
+  auto tuner = test_tuner(test_space(kSpace), rungs("asha"));
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(tuner->ask().ok());
+  for (uint64_t id = 1; id <= 3; ++id)
+    ASSERT_TRUE(tuner->report(id, 1, static_cast<double>(4 + id)).ok());
+  auto promoted = tuner->ask();
+  ASSERT_TRUE(promoted->resumed);
+  ASSERT_TRUE(tuner->forget(promoted->id).ok());
+  auto again = tuner->ask();
+  EXPECT_EQ(again->id, promoted->id);
+  EXPECT_EQ(again->until, promoted->until);
+}
+
+TEST(Asha, RungsEndAtMaxStepWhateverTheFactor) {
+  TuneOptions options = rungs("asha");
+  options.max_step = 10;
+  options.min_step = 2;
+  auto tuner = test_tuner(test_space(kSpace), options);
+  std::set<int64_t> untils;
+  Player player(curve, 1, 10);
+  for (int i = 0; i < 400; ++i) player.move(*tuner);
+  for (const auto& line : player.log())
+    if (auto at = line.find("until "); at != std::string::npos)
+      untils.insert(std::stoll(line.substr(at + 6)));
+  EXPECT_EQ(untils, (std::set<int64_t>{2, 6, 10}));
+}
+
+TEST(Hyperband, BeginsItsBracketsAtDifferentRungs) {
+  auto tuner = test_tuner(test_space(kSpace), rungs("hyperband"));
+  std::map<int64_t, int> begun;
+  for (int i = 0; i < 170; ++i) ++begun[tuner->ask()->until];
+  // 9 : 5 : 3 for steps 1, 3 and 9, as Hyperband has it for R = 9 and a factor of 3.
+  EXPECT_NEAR(begun[1], 90, 2);
+  EXPECT_NEAR(begun[3], 50, 2);
+  EXPECT_NEAR(begun[9], 30, 2);
+}
+
+TEST(Hyperband, WaitsWhileTrialsRunAndThenEnds) {
+  auto tuner = test_tuner(test_space(kSpace), rungs("hyperband", 3));
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(tuner->ask().ok());
+  EXPECT_TRUE(tuner->ask().is(Code::transient));
+  for (uint64_t id = 1; id <= 3; ++id) ASSERT_TRUE(tuner->tell(id, 1).ok());
+  EXPECT_TRUE(tuner->ask().is(Code::not_found));
+}
+
+TEST(Pbt, ReplacesTheWorstByCopiesOfTheBest) {
+  TuneOptions options = rungs("pbt", 60);
+  options.max_step = 20;
+  options.parallel = 4;
+  auto tuner = test_tuner(test_space(kSpace), options);
+  Player player(curve, 4, 20);
+  while (player.move(*tuner)) {
+  }
+  int copies = 0, better = 0;
+  std::map<uint64_t, double> x;
+  for (const auto& trial : player.asked()) {
+    x[trial.id] = number(trial.params, "x");
+    if (trial.parent == 0) continue;
+    ++copies;
+    ASSERT_TRUE(x.count(trial.parent));
+    // Checkpoints come from good members: those near 0.3.
+    better += std::abs(x[trial.parent] - 0.3) < 0.25;
+  }
+  EXPECT_LE(player.asked().size(), 60u);
+  EXPECT_GE(copies, 20);
+  EXPECT_GE(better, copies * 9 / 10);
+  EXPECT_TRUE(tuner->ask().is(Code::not_found));
+  EXPECT_NEAR(number(tuner->best()->params, "x"), 0.3, 0.05);
+}
+
+TEST(Pbt, ThePopulationAdvancesTogether) {
+  TuneOptions options = rungs("pbt");
+  options.parallel = 2;  // of 8 members
+  options.max_step = 5;
+  auto tuner = test_tuner(test_space(kSpace), options);
+  Player player([](const Params&, int64_t) { return 1.0; }, 2, 5);
+  for (int i = 0; i < 200; ++i) {
+    if (!player.move(*tuner)) break;
+    int64_t least = 99, most = 0;
+    for (const auto& [id, step] : player.steps())
+      least = std::min(least, step), most = std::max(most, step);
+    if (player.asked().size() == 8) {
+      EXPECT_LE(most - least, 2);
+    }
+  }
+  // Equal members are never replaced.
+  EXPECT_EQ(player.asked().size(), 8u);
+  for (const auto& [id, step] : player.steps()) EXPECT_EQ(step, 5);
+}
+
+TEST(Pbt, AFailedMemberIsReplaced) {
+  TuneOptions options = rungs("pbt");
+  auto tuner = test_tuner(test_space(kSpace), options);
+  for (int i = 0; i < 8; ++i) ASSERT_TRUE(tuner->ask().ok());
+  EXPECT_TRUE(tuner->ask().is(Code::transient));
+  for (uint64_t id = 1; id <= 4; ++id)
+    ASSERT_TRUE(tuner->report(id, 1, static_cast<double>(id)).ok());
+  ASSERT_TRUE(tuner->fail(8).ok());
+  auto replacement = tuner->ask();
+  ASSERT_TRUE(replacement.ok());
+  EXPECT_EQ(replacement->parent, 1u);
+  ASSERT_TRUE(tuner->forget(replacement->id).ok());
+  EXPECT_EQ(tuner->ask()->parent, 1u);
+}
+
+}  // namespace
+}  // namespace baton

@@ -1,0 +1,58 @@
+#include "tune/importance.h"
+
+#include <gtest/gtest.h>
+
+#include "tune/testing.h"
+
+namespace baton {
+namespace {
+
+std::vector<Importance> importance_of(const Player::Objective& objective, int trials) {
+  TuneOptions options;
+  options.method = "sobol";
+  auto tuner = test_tuner(
+      test_space(R"({"a": {"min": -1, "max": 1}, "b": {"min": -1, "max": 1}, "c": [1, 2, 3]})"),
+      options);
+  Player player(objective, 1, 0);
+  player.play(*tuner, 2 * trials);
+  return tuner->importance();
+}
+
+TEST(Importance, SharesFollowTheVariance) {
+  // Variances of 4a and b: 16 to 1; c does nothing.
+  auto shares = importance_of(
+      [](const Params& p, int64_t) { return 4 * number(p, "a") + number(p, "b"); }, 200);
+  ASSERT_EQ(shares.size(), 3u);
+  EXPECT_EQ(shares[0].name, "a");
+  EXPECT_NEAR(shares[0].share, 16.0 / 17, 0.03);
+  EXPECT_NEAR(shares[1].share, 1.0 / 17, 0.03);
+  EXPECT_LT(shares[2].share, 0.01);
+  EXPECT_NEAR(shares[0].share + shares[1].share + shares[2].share, 1, 1e-12);
+}
+
+TEST(Importance, SeesCurvesAndCategories) {
+  // a² has a variance of 4/45 on [-1, 1], half of c one of 1/6.
+  auto shares =
+      importance_of([](const Params& p,
+                       int64_t) { return number(p, "a") * number(p, "a") + 0.5 * number(p, "c"); },
+                    200);
+  EXPECT_NEAR(shares[0].share, (4.0 / 45) / (4.0 / 45 + 1.0 / 6), 0.12);
+  EXPECT_LT(shares[1].share, 0.05);
+}
+
+TEST(Importance, OneDivergentTrialDoesNotDecide) {
+  int count = 0;
+  auto shares = importance_of(
+      [&](const Params& p, int64_t) { return ++count == 50 ? 1e9 : number(p, "a"); }, 150);
+  EXPECT_GT(shares[0].share, 0.9);
+}
+
+TEST(Importance, NeedsFourTrialsAndLivesWithConstants) {
+  EXPECT_TRUE(importance_of([](const Params&, int64_t) { return 1.0; }, 3).empty());
+  auto shares = importance_of([](const Params&, int64_t) { return 1e12; }, 20);
+  ASSERT_EQ(shares.size(), 3u);
+  for (const auto& one : shares) EXPECT_NEAR(one.share, 1.0 / 3, 1e-12);
+}
+
+}  // namespace
+}  // namespace baton

@@ -1,0 +1,98 @@
+#include "tune/stop_early.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tune/testing.h"
+
+namespace baton {
+namespace {
+
+std::unique_ptr<Tuner> median_rule(StopEarlyOptions options = {}, Goal goal = Goal::minimize) {
+  TuneOptions tune;
+  tune.method = "random";
+  tune.goal = goal;
+  auto tuner = make_stop_early(test_tuner(test_space(R"({"x": {"min": 0, "max": 1}})"), tune),
+                               options, goal);
+  EXPECT_TRUE(tuner.ok());
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE((*tuner)->ask().ok());
+  return std::move(*tuner);
+}
+
+TEST(StopEarly, StopsWhatIsWorseThanTheMedian) {
+  auto tuner = median_rule();
+  for (uint64_t id = 1; id <= 3; ++id)
+    for (int64_t step = 1; step <= 3; ++step) {
+      auto verdict = tuner->report(id, step, static_cast<double>(id));
+      // Two others have been at step 2, and the third is worse than both.
+      const Verdict wanted = id == 3 && step == 2 ? Verdict::stop : Verdict::go_on;
+      if (id < 3 || step < 3) {
+        EXPECT_EQ(*verdict, wanted) << id << " at " << step;
+      }
+    }
+  EXPECT_EQ(tuner->pending().size(), 4u);
+  EXPECT_EQ(tuner->best()->value, 3);  // the stopped trial is closed with its last report
+  EXPECT_EQ(*tuner->report(4, 1, 99), Verdict::go_on);  // grace
+  EXPECT_EQ(*tuner->report(4, 2, 1.5), Verdict::go_on);
+}
+
+TEST(StopEarly, ItsBestSoFarCounts) {
+  auto tuner = median_rule();
+  for (uint64_t id = 1; id <= 2; ++id)
+    for (int64_t step = 1; step <= 4; ++step) ASSERT_TRUE(tuner->report(id, step, 2).ok());
+  ASSERT_TRUE(tuner->report(3, 1, 1).ok());
+  EXPECT_EQ(*tuner->report(3, 2, 50), Verdict::go_on);
+}
+
+TEST(StopEarly, MaximizesToo) {
+  auto tuner = median_rule({}, Goal::maximize);
+  for (uint64_t id = 1; id <= 2; ++id)
+    for (int64_t step = 1; step <= 2; ++step) ASSERT_TRUE(tuner->report(id, step, 0.9).ok());
+  ASSERT_TRUE(tuner->report(3, 1, 0.5).ok());
+  EXPECT_EQ(*tuner->report(3, 2, 0.5), Verdict::stop);
+  EXPECT_EQ(*tuner->report(4, 2, 0.95), Verdict::go_on);
+}
+
+TEST(StopEarly, WaitsForEnoughOthersAndForTheGrace) {
+  auto tuner = median_rule({3, 5});
+  for (uint64_t id = 1; id <= 3; ++id)
+    for (int64_t step = 1; step <= 6; ++step)
+      EXPECT_EQ(*tuner->report(id, step, static_cast<double>(id)), Verdict::go_on);
+  EXPECT_EQ(*tuner->report(4, 5, 9), Verdict::go_on);
+  EXPECT_EQ(*tuner->report(4, 6, 9), Verdict::stop);
+}
+
+TEST(StopEarly, IgnoresRepeatsNonsenseAndFailures) {
+  auto tuner = median_rule();
+  for (uint64_t id = 1; id <= 2; ++id)
+    for (int64_t step = 1; step <= 2; ++step) ASSERT_TRUE(tuner->report(id, step, 1).ok());
+  EXPECT_EQ(*tuner->report(3, 2, NAN), Verdict::go_on);
+  ASSERT_TRUE(tuner->fail(1).ok());
+  EXPECT_EQ(*tuner->report(3, 2, 9), Verdict::go_on);  // only one other is left
+  EXPECT_TRUE(tuner->report(99, 1, 1).is(Code::invalid));
+}
+
+TEST(StopEarly, GoesOnFromWhatWasSaved) {
+  auto tuner = median_rule();
+  for (uint64_t id = 1; id <= 2; ++id)
+    for (int64_t step = 1; step <= 2; ++step) ASSERT_TRUE(tuner->report(id, step, 1).ok());
+  Json saved = *parse_json(dump_json(tuner->save()), "saved");
+  auto loaded = load_any_tuner(saved);
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  EXPECT_EQ((*loaded)->save(), saved);
+  EXPECT_EQ(*(*loaded)->report(3, 2, 9), Verdict::stop);
+  saved["curves"] = 7;
+  EXPECT_TRUE(load_any_tuner(saved).is(Code::invalid));
+  saved["stop_early"] = 99;
+  EXPECT_TRUE(load_any_tuner(saved).is(Code::too_new));
+  EXPECT_TRUE(load_any_tuner(Json(3)).is(Code::invalid));
+}
+
+TEST(StopEarly, TurnsAwayBadOptions) {
+  EXPECT_TRUE(make_stop_early(nullptr, {0, 1}, Goal::minimize).is(Code::invalid));
+  EXPECT_TRUE(make_stop_early(nullptr, {1, -1}, Goal::minimize).is(Code::invalid));
+}
+
+}  // namespace
+}  // namespace baton

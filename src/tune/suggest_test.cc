@@ -1,0 +1,154 @@
+#include "tune/suggest.h"
+
+#include <gtest/gtest.h>
+
+#include "tune/testing.h"
+
+namespace baton {
+namespace {
+
+const char* kInit =
+    R"({"op":"init","seed":1,"method":"random","parameters":{"x":{"min":0,"max":1},"kind":["a","b"]}})";
+
+class Conversation : public testing::Test {
+ protected:
+  Json say(const std::string& line) { return *parse_json(suggester_.answer(line), "answer"); }
+  std::string error(const std::string& line) { return get_string(say(line), "error"); }
+  Suggester suggester_;
+};
+
+TEST_F(Conversation, AsksAndTells) {
+  EXPECT_EQ(suggester_.answer(kInit), R"({"ok":true})");
+  Json first = say(R"({"op":"ask"})"), second = say(R"({"op":"ask"})");
+  EXPECT_EQ(first["id"], 1);
+  EXPECT_EQ(second["id"], 2);
+  EXPECT_TRUE(first["params"]["x"].is_number_float());
+  EXPECT_EQ(say(R"({"op":"pending"})")["pending"].size(), 2u);
+  EXPECT_EQ(suggester_.answer(R"({"op":"tell","id":2,"value":0.25})"), R"({"ok":true})");
+  EXPECT_EQ(suggester_.answer(R"({"op":"tell","id":1,"failed":true})"), R"({"ok":true})");
+  EXPECT_EQ(say(R"({"op":"best"})"),
+            (Json{{"id", 2}, {"params", second["params"]}, {"value", 0.25}}));
+  EXPECT_EQ(suggester_.answer(R"({"op":"add","params":{"x":0.5,"kind":"b"},"value":-1})"),
+            R"({"ok":true})");
+  EXPECT_EQ(say(R"({"op":"best"})")["value"], -1);
+}
+
+TEST_F(Conversation, IsGivenVerdicts) {
+  say(R"({"op":"init","method":"asha","max_step":9,"parameters":{"x":{"min":0,"max":1}}})");
+  EXPECT_EQ(say(R"({"op":"ask"})")["until"], 1);
+  EXPECT_EQ(suggester_.answer(R"({"op":"report","id":1,"step":1,"value":3})"),
+            R"({"ok":true,"verdict":"pause"})");
+  say(R"({"op":"init","method":"pbt","max_step":2,"parameters":{"x":{"min":0,"max":1}}})");
+}
+
+TEST_F(Conversation, StopsEarly) {
+  say(R"({"op":"init","method":"random","stop_early":{"after":1,"grace":0},"parameters":{"x":{"min":0,"max":1}}})");
+  say(R"({"op":"ask"})");
+  say(R"({"op":"ask"})");
+  EXPECT_EQ(say(R"({"op":"report","id":1,"step":1,"value":3})")["verdict"], "go_on");
+  EXPECT_EQ(say(R"({"op":"report","id":2,"step":1,"value":4})")["verdict"], "stop");
+}
+
+TEST_F(Conversation, TellsWhenNothingIsLeftAndWhenToWait) {
+  say(R"({"op":"init","method":"grid","parameters":{"x":[1]}})");
+  say(R"({"op":"ask"})");
+  EXPECT_EQ(say(R"({"op":"ask"})")["finished"], true);
+  Suggester other;
+  other.answer(R"({"op":"init","method":"asha","max_step":4,"trials":1,"parameters":{"x":[1,2]}})");
+  other.answer(R"({"op":"ask"})");
+  Json reply = *parse_json(other.answer(R"({"op":"ask"})"), "answer");
+  EXPECT_EQ(reply["wait"], true);
+  EXPECT_TRUE(reply.contains("error"));
+}
+
+TEST_F(Conversation, GoesOnFromASavedState) {
+  say(kInit);
+  for (int i = 0; i < 5; ++i) say(R"({"op":"ask"})");
+  say(R"({"op":"tell","id":3,"value":0.5})");
+  Json state = say(R"({"op":"save"})")["state"];
+  Suggester other;
+  EXPECT_EQ(other.answer(dump_json({{"op", "load"}, {"state", state}})), R"({"ok":true})");
+  for (const char* line :
+       {R"({"op":"ask"})", R"({"op":"pending"})", R"({"op":"best"})", R"({"op":"save"})"})
+    EXPECT_EQ(other.answer(line), suggester_.answer(line));
+}
+
+TEST_F(Conversation, ExplainsImportance) {
+  say(kInit);
+  EXPECT_EQ(suggester_.answer(R"({"op":"importance"})"), R"({"importance":[]})");
+  for (int i = 1; i <= 20; ++i) {
+    Json trial = say(R"({"op":"ask"})");
+    say(dump_json({{"op", "tell"}, {"id", i}, {"value", trial["params"]["x"]}}));
+  }
+  Json importance = say(R"({"op":"importance"})")["importance"];
+  ASSERT_EQ(importance.size(), 2u);
+  EXPECT_EQ(importance[0]["name"], "x");
+  EXPECT_GT(importance[0]["share"].get<double>(), 0.8);
+}
+
+TEST_F(Conversation, BadLinesAreAnsweredAndChangeNothing) {
+  EXPECT_EQ(error(R"({"op":"ask"})"), "ask comes before init; begin with init or load");
+  say(kInit);
+  say(R"({"op":"ask"})");
+  const std::string before = suggester_.answer(R"({"op":"save"})");
+  const std::pair<const char*, const char*> kLines[] = {
+      {"", "the line is not valid JSON"},
+      {"{\"op\":", "the line is not valid JSON"},
+      {"[]", "the line is not a JSON object"},
+      {"{}", R"("op" is missing; as in {"op":"ask"})"},
+      {R"({"op":"tel","id":1})", R"(there is no operation "tel"; did you mean "tell"?)"},
+      {R"({"op":"ask","id":1})", R"(ask takes no member "id"; known are op)"},
+      {R"({"op":"tell"})", R"("id" is missing)"},
+      {R"({"op":"tell","id":"1","value":1})", R"("id" is not a whole number from 1 on)"},
+      {R"({"op":"tell","id":-1,"value":1})", R"("id" is not a whole number from 1 on)"},
+      {R"({"op":"tell","id":1.5,"value":1})", R"("id" is not a whole number from 1 on)"},
+      {R"({"op":"tell","id":18446744073709551615,"value":1})",
+       R"("id" is not a whole number from 1 on)"},
+      {R"({"op":"tell","id":1})", R"("value" is missing)"},
+      {R"({"op":"tell","id":1,"value":null})",
+       R"("value" is not a number; where there is none, say "failed": true)"},
+      {R"({"op":"tell","id":1,"value":NaN})", "the line is not valid JSON"},
+      {R"({"op":"tell","id":1,"valu":2})", R"(tell takes no member "valu"; did you mean "value"?)"},
+      {R"({"op":"tell","id":1,"value":2,"failed":true})",
+       R"(a failed trial has no value; leave "value" or "failed" out)"},
+      {R"({"op":"tell","id":1,"failed":1})", R"("failed" is not true or false)"},
+      {R"({"op":"tell","id":7,"value":1})",
+       "there is no trial 7; use an id that an earlier ask has given"},
+      {R"({"op":"report","id":1,"step":0,"value":1})", R"("step" is not a whole number from 1 on)"},
+      {R"({"op":"add","params":{"x":2,"kind":"a"},"value":1})",
+       "parameter x is 2, expected a number from 0 to 1"},
+      {R"({"op":"add","params":7,"value":1})", R"("params" is missing or not an object)"},
+      {R"({"op":"best"})", "there is no best trial yet; tell a value first"},
+      {R"({"op":"forget","id":9})", "there is no trial 9; use an id that an earlier ask has given"},
+      {R"({"op":"load","state":{}})", "load comes after init; load instead of init"},
+  };
+  for (const auto& [line, message] : kLines) EXPECT_EQ(error(line), message) << line;
+  EXPECT_EQ(error(kInit),
+            "init was there already; start another `baton suggest` for another search");
+  EXPECT_EQ(suggester_.answer(R"({"op":"save"})"), before);
+}
+
+TEST_F(Conversation, BadBeginningsCanBeMended) {
+  const std::pair<const char*, const char*> kLines[] = {
+      {R"({"op":"init","method":"random"})",
+       R"("parameters" is missing; as in {"x": {"min": 0, "max": 1}})"},
+      {R"({"op":"init","method":"rndom","parameters":{"x":[1]}})",
+       R"(unknown method "rndom"; did you mean random?)"},
+      {R"({"op":"init","method":7,"parameters":{"x":[1]}})", R"("method" is not text)"},
+      {R"({"op":"init","seed":-1,"parameters":{"x":[1]}})",
+       R"("seed" is not a whole number from 0 on)"},
+      {R"({"op":"init","sed":1,"parameters":{"x":[1]}})",
+       R"(init takes no member "sed"; did you mean "seed"?)"},
+      {R"({"op":"init","method":"random","stop_early":{"after":0},"parameters":{"x":[1]}})",
+       R"("after" is not a whole number from 1 on)"},
+      {R"({"op":"init","method":"random","parameters":{"x":{"min":1,"max":0}}})",
+       "x.max is 0, expected more than min, which is 1"},
+      {R"({"op":"load","state":7})", "this is not a saved tuner; load exactly what save wrote"},
+      {R"({"op":"load"})", R"("state" is missing; give the state that save has answered)"},
+  };
+  for (const auto& [line, message] : kLines) EXPECT_EQ(error(line), message) << line;
+  EXPECT_EQ(suggester_.answer(kInit), R"({"ok":true})");
+}
+
+}  // namespace
+}  // namespace baton
