@@ -5,7 +5,7 @@
 
 The store is a real one with one real job; of the other jobs only their markers in index/ are made, for of finished jobs ps
 reads nothing else (docs/store-format.md, section 4). Cold means that the kernel's
-caches were dropped before (needs root), for both sides. Medians and ratios are printed.
+caches were dropped before (needs root), for both sides. TMPDIR should name a directory on a real disk. Medians and ratios are printed.
 """
 import argparse
 import os
@@ -62,7 +62,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=9)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="baton-bench-", dir="/var/tmp") as name:
+    with tempfile.TemporaryDirectory(prefix="baton-bench-") as name:
         directory = pathlib.Path(name)
         env = dict(os.environ, BATON_HOME=str(directory / "home"))
         env.pop("BATON_STORE", None)

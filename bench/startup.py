@@ -6,7 +6,7 @@
 One root filesystem (a small Debian image made by baton) for all. The tools take turns, round by round, so that a drifting
 machine hurts all of them alike; medians, processor time (of the client and what it waits for; a daemon's is not seen) and
 ratios are printed. Then: how many runs a second with two at a time, and what the agent occupies in memory. Needs root;
-starts its own dockerd under a temporary directory and stops it again.
+starts its own dockerd under a temporary directory and stops it again. TMPDIR should name one on a real disk.
 """
 import argparse
 import concurrent.futures
@@ -132,7 +132,7 @@ def main():
     parser.add_argument("--no-memory", action="store_true", help="leave out the agent's memory, which writes 2 GiB")
     options = parser.parse_args()
     peers.show_one_cgroup_version()
-    with tempfile.TemporaryDirectory(prefix="baton-bench-", dir="/var/tmp") as name:
+    with tempfile.TemporaryDirectory(prefix="baton-bench-") as name:
         directory = pathlib.Path(name)
         env = dict(os.environ, BATON_HOME=str(directory / "home"))
         env.pop("BATON_STORE", None)

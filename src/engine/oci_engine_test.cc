@@ -277,6 +277,16 @@ TEST_F(OciEngine, TheMachinesRootIsSeenButNotItsHomes) {
   for (const char* path : {"/baton-x", "/var/tmp/baton-x"}) EXPECT_FALSE(exists(path)) << path;
 }
 
+TEST_F(OciEngine, TheWorkDirectoryMayBeInAnyTemporaryDirectory) {
+  auto dir = TempDir::create("baton-engine", "/var/tmp");
+  ASSERT_TRUE(dir.ok());
+  std::string old = std::exchange(container_.spec.work_dir, dir->path());
+  use_host();
+  container_.spec.root.hidden = {parent_path(dir->path()), dir->path()};
+  EXPECT_EQ(output("ls -A /var/tmp; echo seen"), "seen\n");
+  container_.spec.work_dir = old;
+}
+
 TEST_F(OciEngine, MountPointsOnTheMachinesRootMayBeNew) {
   use_host();
   std::string a = container_.mount("/baton-new/deep", true),

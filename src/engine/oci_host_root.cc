@@ -46,7 +46,8 @@ std::vector<std::string> hidden_places(const ContainerSpec& spec) {
   auto add = [&](const std::string& place, bool may_be_system) {
     std::string path = place.empty() || place[0] != '/' ? "" : real_path(place);
     if (path.empty() || path == "/" || !is_directory(path) || listed(hidden, path)) return;
-    if (listed(kNotShown, first_part(path))) return;
+    // What is mounted over these hides all that is in them.
+    if (listed(kNotShown, first_part(path)) || starts_with(path, "/var/tmp/")) return;
     if (may_be_system || !listed(kSystem, first_part(path))) hidden.push_back(path);
   };
   add("/home", false);
