@@ -16,7 +16,7 @@ namespace {
 
 // Measured with bench/tune; see docs/tuning.md.
 constexpr double kDrawShare = 0.5;      // of suggestions by a posterior sample, by default
-constexpr size_t kManyDimensions = 10;  // from here on with a trust region
+constexpr size_t kManyDimensions = 10;  // from here on draws alone have a trust region too
 constexpr size_t kCentres = 4;
 
 enum Purpose : uint64_t { kSearch = 1, kDraw, kFallback, kCoin };
