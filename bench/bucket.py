@@ -3,18 +3,15 @@
 
     bench/bucket.py [--binary build/release/bucket_bench] [--large-mib 4096] [--small 10000] [--tools baton,rclone,aws]
 
-One server for all: `rclone serve s3` of Debian sid's rclone, unpacked beside the bench. Prints, for a few large files and for
+One server for all: npm's s3rver, which keeps objects as files (Debian builds its rclone without `serve s3`). Prints, for a few large files and for
 many small ones, up and down: MiB/s, each tool's time as a multiple of baton's, and baton's peak memory; and the time from a
 notice to the durable commit of a 1 GiB checkpoint of which a tenth has changed. A size of 0 leaves a part out.
 """
 import argparse
 import contextlib
-import hashlib
 import json
-import lzma
 import os
 import pathlib
-import re
 import shutil
 import signal
 import socket
@@ -22,54 +19,45 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
-from moto_root import debian_mirror  # noqa: E402
+from moto_root import moto_server, request  # noqa: E402
 
-KEY, SECRET = "bench", "bench-secret"
+KEY, SECRET = "S3RVER", "S3RVER"
 
 
-def sid_rclone():
-    """The static binary out of sid's package, verified by the archive's index, and kept."""
-    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "baton-tests" / "rclone-sid"
-    binary = cache / "usr/bin/rclone"
-    if binary.exists():
-        return binary
-    mirror = debian_mirror()
-    index = lzma.decompress(urllib.request.urlopen(f"{mirror}/dists/sid/main/binary-amd64/Packages.xz").read()).decode()
-    entry = re.search(r"^Package: rclone\n(?:.+\n)*", index, re.M).group()
-    name = re.search(r"^Filename: (.+)$", entry, re.M).group(1)
-    package = urllib.request.urlopen(f"{mirror}/{name}").read()
-    if hashlib.sha256(package).hexdigest() != re.search(r"^SHA256: (.+)$", entry, re.M).group(1):
-        raise SystemExit("the package of rclone is not what the archive's index says")
-    with tempfile.NamedTemporaryFile(suffix=".deb") as file:
-        file.write(package)
-        file.flush()
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["dpkg", "-x", file.name, str(cache)], check=True)
-    return binary
+def s3rver():
+    """npm's s3rver, installed once and kept."""
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "baton-tests" / "s3rver"
+    program = cache / "node_modules/.bin/s3rver"
+    if not program.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["npm", "install", "--no-audit", "--no-fund", "s3rver@3"], cwd=cache, check=True, stdout=subprocess.DEVNULL)
+    return program
 
 
 @contextlib.contextmanager
 def serve(directory):
+    """Objects as files in `directory`, one bucket "bench"."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
-    server = subprocess.Popen([sid_rclone(), "serve", "s3", "--config", "/dev/null", "--addr", f"127.0.0.1:{port}", "--auth-key",
-                               f"{KEY},{SECRET}", "--vfs-cache-mode", "off", str(directory)], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
+    server = subprocess.Popen([s3rver(), "-d", directory, "-a", "127.0.0.1", "-p", str(port), "-s", "--no-vhost-buckets",
+                               "--configure-bucket", "bench"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL)
     try:
-        for _ in range(200):
+        deadline = time.monotonic() + 30
+        while True:
             with contextlib.suppress(OSError):
                 socket.create_connection(("127.0.0.1", port), 1).close()
                 break
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit("the server does not answer")
             time.sleep(0.05)
-        yield url
+        yield f"http://127.0.0.1:{port}"
     finally:
-        server.send_signal(signal.SIGTERM)
+        server.send_signal(signal.SIGKILL)
         server.wait()
 
 
@@ -102,9 +90,9 @@ def commands(tool, options, url, env):
         place = f"s3://bench/baton?endpoint={url}&region=us-east-1"
         return ([options.binary, "up", "{dir}", place], [options.binary, "down", place, "{dir}"])
     if tool == "rclone":
-        env.update(RCLONE_CONFIG_R_TYPE="s3", RCLONE_CONFIG_R_PROVIDER="Rclone", RCLONE_CONFIG_R_ENDPOINT=url,
+        env.update(RCLONE_CONFIG_R_TYPE="s3", RCLONE_CONFIG_R_PROVIDER="Other", RCLONE_CONFIG_R_ENDPOINT=url,
                    RCLONE_CONFIG_R_ACCESS_KEY_ID=KEY, RCLONE_CONFIG_R_SECRET_ACCESS_KEY=SECRET)
-        tuned = [sid_rclone(), "copy", "--config", "/dev/null", "--transfers", "16", "--checkers", "16", "--s3-upload-concurrency", "4",
+        tuned = ["/usr/bin/rclone", "copy", "--config", "/dev/null", "--transfers", "16", "--checkers", "16", "--s3-upload-concurrency", "4",
                  "--s3-chunk-size", "16M", "--s3-no-check-bucket", "--no-check-dest", "--no-update-modtime"]
         return ([*tuned, "{dir}", "R:bench/rclone"], [*tuned, "R:bench/rclone", "{dir}"])
     copy = ["/usr/bin/aws", "--endpoint-url", url, "s3", "cp", "--recursive", "--only-show-errors"]
@@ -117,8 +105,9 @@ def measure(options, place, label, count, size, results):
     total = count * size / 2**20
     for tool in options.tools:
         served = place / "served"
-        (served / "bench").mkdir(parents=True)
-        env = dict(os.environ, AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY=SECRET, AWS_REGION="us-east-1",
+        served.mkdir()
+        env = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+        env.update(AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY=SECRET, AWS_REGION="us-east-1",
                    AWS_DEFAULT_REGION="us-east-1", AWS_CONFIG_FILE="/dev/null", AWS_SHARED_CREDENTIALS_FILE="/dev/null")
         with serve(served) as url:
             for direction, command in zip(("up", "down"), commands(tool, options, url, env)):
@@ -156,12 +145,12 @@ while not os.path.exists(os.environ["BATON_PREEMPT_FILE"]):
 
 def measure_commit(options, place, results):
     """From `baton preempt` to the `committed` event, for a checkpoint of 1 GiB of which a tenth has changed."""
-    (place / "served" / "bench").mkdir(parents=True)
     (place / "code").mkdir()
     (place / "code" / "program.py").write_text(PROGRAM.replace("{size}", str(options.commit_mib << 20)))
     (place / "baton.yaml").write_text("name: bench\nimage: host\ncode: ./code\ncommand: [/usr/bin/python3, program.py]\n"
                                       "checkpoint: {every: 1h}\npreemption: {grace: 120s}\n")
-    with serve(place / "served") as url:
+    with moto_server() as url:  # which, other than s3rver, honours conditional writes
+        request("PUT", url + "/bench")
         env = dict(os.environ, AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY=SECRET, BATON_HOME=str(place / "home"),
                    BATON_STORE=f"s3://bench/store?endpoint={url}&region=us-east-1")
         agent = subprocess.Popen([options.baton, "run", "baton.yaml"], cwd=place, env=env, text=True, stdin=subprocess.DEVNULL,
@@ -170,12 +159,13 @@ def measure_commit(options, place, results):
             if agent.poll() is not None:
                 raise SystemExit("the job has ended too early")
         job = json.loads(subprocess.check_output([options.baton, "ps", "--json"], env=env))[0]["id"]
-        folder = place / "served/bench/store/jobs" / job / "events"
         agent.send_signal(signal.SIGTERM)  # a notice: commit, and end
         agent.stdout.read()
         _, _, usage = os.wait4(agent.pid, 0)
         agent.returncode = 0
-        events = [json.loads(file.read_text()) for file in sorted(folder.iterdir())]
+        subprocess.run(["/usr/bin/aws", "--endpoint-url", url, "s3", "cp", "--recursive", "--only-show-errors",
+                        f"s3://bench/store/jobs/{job}/events/", str(place / "events")], env=env, check=True)
+        events = [json.loads(file.read_text()) for file in sorted((place / "events").iterdir())]
     noticed = next(e["at_ms"] for e in events if e["type"] == "noticed")
     committed = [e["at_ms"] for e in events if e["type"] == "committed"][-1]
     results.append({"what": "notice to durable commit", "tool": "baton", "seconds": (committed - noticed) / 1000,

@@ -168,9 +168,11 @@ def test_secrets_are_nowhere(cloud, tmp_path):
 def test_the_main_job_goes_on_on_another_machine(cloud, baton_bin, tmp_path):
     """Attempt 1 dies with its whole container, and all that its machine knew is removed; another one finishes the job."""
     example = pathlib.Path(ROOT) / "examples" / "fashion-cnn"
+    spec = tmp_path / "fashion-cnn"
+    spec.mkdir()
     for name in ("train.py", "baton.yaml"):
-        shutil.copy(example / name, tmp_path / name)
-    subprocess.run([os.path.join(ROOT, "tools", "fetch-fashion-mnist"), tmp_path / "data"], check=True)
+        shutil.copy(example / name, spec / name)
+    subprocess.run([os.path.join(ROOT, "tools", "fetch-fashion-mnist"), spec / "data"], check=True)
     small = ["--set", "params.limit=2000", "--set", "params.epochs=2", "--set", "params.every=4"]
     # New homes, but for the image: that is made once, in the user's own $BATON_HOME.
     homes = [tmp_path / f"home-{n}" for n in (1, 2, 3)]
@@ -180,9 +182,9 @@ def test_the_main_job_goes_on_on_another_machine(cloud, baton_bin, tmp_path):
         home.mkdir()
         (home / "images").symlink_to(own / "images")
     env = [dict(cloud.env, BATON_HOME=str(home)) for home in homes]
-    cloud("run", tmp_path, *small, env=env[0], timeout=600)
+    cloud("run", spec, *small, env=env[0], timeout=600)
     untouched = json.loads(cloud("ps", "-a", "--json", env=env[0]).stdout)[0]["id"]
-    agent = subprocess.Popen([baton_bin, "run", tmp_path, *small], env=env[1], stdin=subprocess.DEVNULL,
+    agent = subprocess.Popen([baton_bin, "run", spec, *small], env=env[1], stdin=subprocess.DEVNULL,
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     cloud.started.append(agent)
 
@@ -211,6 +213,19 @@ def test_what_is_wrong_is_said(cloud):
     assert "did you mean region" in done.stderr
     done = cloud("run", cloud.spec(), "--store", "ftp://store/x", check=None)
     assert "ftp://" in done.stderr
+
+
+def test_store_check_says_who_and_what_is_missing(cloud, s3):
+    cloud("run", cloud.spec())
+    done = cloud("store", "check")
+    assert "with the credentials of the environment" in done.stderr and "may not" not in done.stderr
+    with FaultProxy(s3, lambda _n, method, path, _h: "AccessDenied" if method == "DELETE" else None) as proxy:
+        done = cloud("store", "check", env=dict(cloud.env, AWS_ENDPOINT_URL=proxy.url), check=1)
+    assert "may not remove objects" in done.stderr and "may not give up an upload" in done.stderr
+    assert "may not read" not in done.stderr
+    keyless = {k: v for k, v in cloud.env.items() if "KEY" not in k}
+    done = cloud("store", "check", env=dict(keyless, AWS_EC2_METADATA_DISABLED="true"), check=1)
+    assert "no AWS credentials were found" in done.stderr and "~/.aws/credentials" in done.stderr
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

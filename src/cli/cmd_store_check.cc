@@ -4,6 +4,8 @@
 #include "cli/commands.h"
 #include "cli/session.h"
 #include "ledger/commits.h"
+#include "store/access.h"
+#include "store/open_store.h"
 
 namespace baton {
 namespace {
@@ -18,7 +20,27 @@ Json describe(const std::vector<Finding>& findings) {
   return json;
 }
 
+// For a bucket: who we are there, and what we may not do. False when a store cannot work so.
+Result<bool> check_access(Context& context) {
+  BATON_ASSIGN(Settings settings,
+               load_settings(context.parts.environment, context.arguments.text("--store")));
+  if (!is_bucket_url(settings.store)) return true;
+  BATON_ASSIGN(auto bucket,
+               open_bucket(settings.store, {context.parts.environment, context.parts.clock, ""}));
+  BATON_ASSIGN(std::string who, bucket->credentials());
+  context.terminal.insist(bucket->name() + ", with the credentials of " + printable(who));
+  bool good = true;
+  for (const Access& access : try_access(*bucket, context.parts.clock)) {
+    if (access.status.ok()) continue;
+    good = false;
+    context.terminal.insist("may not " + access.what + ": " + access.status.error().text());
+  }
+  return good;
+}
+
 Result<int> check(Context& context) {
+  BATON_ASSIGN(bool usable, check_access(context));
+  if (!usable) return kExitError;
   BATON_ASSIGN(Session session, open_session(context));
   TerminalProgress progress(context.terminal);
   auto findings =
@@ -53,10 +75,13 @@ Command store_check_command() {
   command.name = "store check";
   command.summary = "read everything in the store and verify it";
   command.details =
-      "Exits with 1 when something is damaged, and says what that means for which job.";
+      "Exits with 1 when something is damaged, and says what that means for which job. Of a bucket "
+      "it "
+      "says first which credentials were found, and what they may not do.";
   command.examples =
       "  baton store check\n"
-      "  baton store check --shallow --json\n";
+      "  baton store check --shallow --json\n"
+      "  baton store check --store s3://bucket/prefix\n";
   command.options = {
       {"--shallow", "", "", "do not read the contents of files"}, json_option(), store_option()};
   command.run = check;

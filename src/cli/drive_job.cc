@@ -80,6 +80,11 @@ Result<int> drive_job(Context& context, Session& session, const Job& job,
                    parts.environment,
                    parts.python_helper,
                    signals.get()};
+  if (session.store->concurrency() > 0) {  // far away, and each request costs something
+    agent.times.requests = 2'000;
+    agent.times.flush = 5'000;
+    agent.times.beat = 10'000;
+  }
   agent.make_notices = [&](const std::string& file) {
     return parts.make_notices(*http, parts.clock, log, file);
   };

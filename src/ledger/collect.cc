@@ -1,9 +1,12 @@
+#include <algorithm>
 #include <charconv>
+#include <mutex>
 #include <unordered_set>
 
 #include "base/text.h"
 #include "ledger/blob_codec.h"
 #include "ledger/commits.h"
+#include "os/crew.h"
 
 namespace baton {
 namespace {
@@ -35,18 +38,28 @@ class Collection {
   // Removes what stands under `prefix`, belongs to an attempt below the limit and is not to stay.
   Status sweep(const std::string& prefix, const std::unordered_set<std::string>& stay,
                const std::function<std::optional<int>(const std::string&)>& attempt_of) {
-    return for_each_object(store_, prefix, {}, [&](const ObjectInfo& object) {
+    std::vector<ObjectInfo> victims;
+    BATON_TRY(for_each_object(store_, prefix, {}, [&](const ObjectInfo& object) {
       auto attempt = attempt_of(object.key);
-      if (attempt && *attempt < below_ && !stay.contains(object.key)) remove(object);
+      if (attempt && *attempt < below_ && !stay.contains(object.key)) victims.push_back(object);
       return true;
-    });
+    }));
+    return run_crew(
+        std::max(1, store_.concurrency()), victims.size(),
+        [&](int, size_t index) {
+          remove(victims[index]);
+          return Status();
+        },
+        [] { return Status(); });
   }
 
   Collected result() { return std::move(collected_); }
 
  private:
   void remove(const ObjectInfo& object) {
-    if (!store_.remove(object.key).ok()) {
+    bool removed = store_.remove(object.key).ok();
+    std::lock_guard lock(mutex_);
+    if (!removed) {
       collected_.unsure.push_back(object.key);
       return;
     }
@@ -56,6 +69,7 @@ class Collection {
 
   ObjectStore& store_;
   const int below_;
+  std::mutex mutex_;
   Collected collected_;
 };
 

@@ -36,14 +36,16 @@ class ChainCredentials : public AwsCredentialSource {
       if (held_ && !wants_renewal()) return *held_;
       if (!fetching_) break;
       if (held_ && !refused_ && left_ms() > kStillGoodMs) return *held_;
-      fetched_.wait(lock);
-      if (!held_ && failed_at_ == clock_.mono_ms()) return failure_;
+      uint64_t round = rounds_;
+      fetched_.wait(lock, [&] { return rounds_ != round; });
+      if (!held_) return failure_;  // the one that was waited for
     }
     fetching_ = true;
     lock.unlock();
     auto found = find();
     lock.lock();
     fetching_ = false;
+    ++rounds_;
     fetched_.notify_all();
     return take(std::move(found));
   }
@@ -74,7 +76,6 @@ class ChainCredentials : public AwsCredentialSource {
     bool good = held_ && !refused_ && left_ms() > kStillGoodMs;
     if (good) return *held_;
     failure_ = found.error();
-    failed_at_ = clock_.mono_ms();
     return found;
   }
 
@@ -101,7 +102,7 @@ class ChainCredentials : public AwsCredentialSource {
   std::optional<AwsCredentials> held_;
   Error failure_;
   int64_t asked_at_ = 0;
-  int64_t failed_at_ = -1;
+  uint64_t rounds_ = 0;
 };
 
 }  // namespace

@@ -14,7 +14,7 @@ namespace baton {
 namespace {
 
 constexpr size_t kTogether = 16 << 10;
-constexpr size_t kReadSize = 64 << 10;
+constexpr size_t kReadSize = 256 << 10;
 constexpr int kMaxInterim = 16;  // 1xx replies before the final one
 constexpr uint64_t kMaxProxyReply = 1 << 20;
 

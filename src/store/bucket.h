@@ -79,6 +79,7 @@ class Bucket {
   virtual Result<std::string> begin_upload(const std::string& key, std::optional<uint32_t> crc) = 0;
   virtual Result<BucketPart> upload_part(const std::string& key, const std::string& upload,
                                          int number, std::string_view bytes, uint32_t crc) = 0;
+  // Code::not_found: the upload is gone, and nothing says whether it was completed.
   virtual Status finish_upload(const std::string& key, const std::string& upload,
                                const std::vector<BucketPart>& parts, uint32_t crc, Write mode) = 0;
   virtual Status abort_upload(const std::string& key, const std::string& upload) = 0;
@@ -87,6 +88,9 @@ class Bucket {
   virtual std::string name() const = 0;
   // Tells this bucket from every other one, endpoint included; no credentials.
   virtual std::string identity() const = 0;
+  // Where the credentials come from, for people ("profile \"ml\""), never what they are; the error
+  // when there are none.
+  virtual Result<std::string> credentials() = 0;
   // Milliseconds that the service has asked callers to keep away for (Retry-After); 0: nothing.
   virtual int64_t hold_ms() const = 0;
 };

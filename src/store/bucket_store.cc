@@ -14,11 +14,20 @@ namespace baton {
 namespace {
 
 constexpr size_t kPage = 1000;
+// The thread that hears a notice also reads requests and writes records and output: a service that
+// does not answer may not hold it up for long. Blobs are written and read by others.
+constexpr int64_t kReadPatienceMs = 5'000;
+constexpr int64_t kRecordPatienceMs = 30'000;
+constexpr size_t kRecordBelow = 64 << 10;
 
 class BucketStore : public ObjectStore {
  public:
   BucketStore(std::unique_ptr<Bucket> bucket, Clock& clock, const BucketStoreOptions& options)
-      : bucket_(std::move(bucket)), options_(options), retry_(*bucket_, clock, options.transfer) {}
+      : bucket_(std::move(bucket)),
+        options_(options),
+        retry_(*bucket_, clock, options.transfer),
+        records_(*bucket_, clock, patient_for(options.transfer, kRecordPatienceMs)),
+        reads_(*bucket_, clock, patient_for(options.transfer, kReadPatienceMs)) {}
 
   Status create(const std::string& key, std::string_view bytes) override {
     BATON_TRY(check_key(key));
@@ -41,7 +50,7 @@ class BucketStore : public ObjectStore {
       std::memcpy(bytes.data() + offset, piece.data(), piece.size());
       return {};
     };
-    auto object = download(*bucket_, retry_, options_.transfer, key, limit, take);
+    auto object = download(*bucket_, reads_, options_.transfer, key, limit, take);
     if (!object.ok()) return object.error();
     bytes.resize(object->size);  // an earlier try may have brought more
     return bytes;
@@ -65,7 +74,7 @@ class BucketStore : public ObjectStore {
       return std::string();
     }
     size = std::min(size, UINT64_MAX - offset);
-    return retry_([&]() -> Result<std::string> {
+    return reads_([&]() -> Result<std::string> {
       std::string bytes;
       auto take = [&](std::string_view piece) -> Status {
         bytes += piece;
@@ -82,7 +91,7 @@ class BucketStore : public ObjectStore {
 
   Result<ObjectInfo> head(const std::string& key) override {
     BATON_TRY(check_key(key));
-    auto object = retry_([&] { return bucket_->head(key); });
+    auto object = reads_([&] { return bucket_->head(key); });
     if (!object.ok()) return object.error();
     return ObjectInfo{key, object->size};
   }
@@ -124,8 +133,14 @@ class BucketStore : public ObjectStore {
   std::string name() const override { return bucket_->name(); }
 
  private:
+  static TransferOptions patient_for(TransferOptions options, int64_t ms) {
+    options.give_up_ms = std::min(options.give_up_ms, ms);
+    return options;
+  }
+
   Status write(const std::string& key, std::string_view bytes, Write mode) {
-    auto crc = upload(*bucket_, retry_, options_.transfer, key, memory_source(bytes), mode);
+    BucketRetry& retry = bytes.size() < kRecordBelow ? records_ : retry_;
+    auto crc = upload(*bucket_, retry, options_.transfer, key, memory_source(bytes), mode);
     if (!crc.ok()) return crc.error();
     return {};
   }
@@ -184,7 +199,9 @@ class BucketStore : public ObjectStore {
 
   std::unique_ptr<Bucket> bucket_;
   const BucketStoreOptions options_;
-  BucketRetry retry_;
+  BucketRetry retry_;    // for what takes long anyway: blobs, listings of everything
+  BucketRetry records_;  // for small writes
+  BucketRetry reads_;
   std::atomic<bool> probed_{false};
   std::mutex probe_mutex_;
   Status refusal_;

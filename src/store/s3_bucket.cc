@@ -72,6 +72,7 @@ struct Call {
   std::string doing;    // for errors
   uint64_t expect = 0;  // bytes that come back, for the time-out
   std::function<Status(std::string_view)> on_body;
+  bool gone_on_conflict = false;  // 409: what was sent so far is of no further use
 };
 
 class S3Bucket : public Bucket {
@@ -197,6 +198,7 @@ class S3Bucket : public Bucket {
     Call call{"POST",       key,    "uploadId=" + percent_encode(upload),
               {},           body,   "completing " + key,
               512ull << 20, nullptr};
+    call.gone_on_conflict = true;
     call.headers.emplace_back("Content-Type", "application/xml");
     call.headers.emplace_back("x-amz-checksum-crc32c", crc32c_text(crc));
     call.headers.emplace_back("x-amz-checksum-type", "FULL_OBJECT");
@@ -226,6 +228,11 @@ class S3Bucket : public Bucket {
     return "s3://" + place_.bucket + (place_.prefix.empty() ? "" : "/" + place_.prefix);
   }
   std::string identity() const override { return name() + " at " + place_.endpoint; }
+
+  Result<std::string> credentials() override {
+    BATON_ASSIGN(AwsCredentials found, credentials_->get());
+    return found.source;
+  }
 
   int64_t hold_ms() const override {
     return std::max<int64_t>(0, hold_until_.load() - clock_.mono_ms());
@@ -267,6 +274,7 @@ class S3Bucket : public Bucket {
       if (reply->status / 100 == 2 || reply->status == 416) return reply;
       note_hold(*reply);
       S3Failure failure = classify_s3(*reply, what(call));
+      if (call.gone_on_conflict && reply->status == 409) failure.error.code = Code::not_found;
       bool again = apply(failure.remedy, *reply, credentials, signed_at);
       if (again && attempt < 2) continue;
       return failure.error;

@@ -254,6 +254,55 @@ TEST_F(S3BucketTest, AnErrorBehindStatus200IsAnError) {
       bucket()->finish_upload("k", "u", {{"\"1\"", 0}}, 0, Write::replace).is(Code::transient));
 }
 
+// A server for uploads in parts whose completing request fails the first time.
+class Parts {
+ public:
+  Parts(std::string code, bool completed) : code_(std::move(code)), completed_(completed) {}
+  TestReply operator()(const TestRequest& request) {
+    const bool whole = request.target.find('?') == std::string::npos;
+    if (request.target.find("?uploads=") != std::string::npos) {
+      ++begun;
+      crc_ = request.header("x-amz-meta-baton-crc32c");
+      return {.body = "<R><UploadId>u</UploadId></R>"};
+    }
+    if (request.method == "PUT") return {.headers = {{"ETag", "\"p\""}}};
+    if (request.method == "POST" && ++completions_ == 1)
+      return error_reply(code_ == "NoSuchUpload" ? 404 : 409, code_);
+    if (request.method == "POST") return {.body = "<CompleteMultipartUploadResult/>"};
+    if (request.method == "HEAD" && whole && completed_)
+      return {.headers = {{"x-amz-meta-baton-crc32c", crc_}}, .content_length = 10'000'000};
+    return {.status = request.method == "HEAD" ? 404 : 204};
+  }
+  int begun = 0;
+
+ private:
+  const std::string code_;
+  const bool completed_;
+  int completions_ = 0;
+  std::string crc_;
+};
+
+TEST_F(S3BucketTest, AnUploadThatTheServiceLostBeginsAgain) {
+  BucketStoreOptions options;
+  options.transfer.single_below = 1 << 20;
+  const std::string bytes(10'000'000, 'x');
+  for (const char* code : {"NoSuchUpload", "ConditionalRequestConflict"}) {
+    auto parts = std::make_shared<Parts>(code, false);
+    script([parts](const TestRequest& request) { return (*parts)(request); });
+    EXPECT_TRUE(store(options)->put("k", bytes).ok());
+    EXPECT_EQ(parts->begun, 2) << code;
+  }
+}
+
+TEST_F(S3BucketTest, AnUploadCompletedByALostReplyIsSeen) {
+  BucketStoreOptions options;
+  options.transfer.single_below = 1 << 20;
+  auto parts = std::make_shared<Parts>("NoSuchUpload", true);
+  script([parts](const TestRequest& request) { return (*parts)(request); });
+  EXPECT_TRUE(store(options)->put("k", std::string(10'000'000, 'x')).ok());
+  EXPECT_EQ(parts->begun, 1);
+}
+
 TEST_F(S3BucketTest, APageThatBreaksOffIsAnError) {
   replies({{.body = "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"}});
   EXPECT_TRUE(bucket()->list("", "", "", false, 10).is(Code::transient));

@@ -27,7 +27,7 @@ constexpr std::array kKnown{
     Known{"ConditionalRequestConflict", Code::transient},
     Known{"OperationAborted", Code::transient},
     Known{"NoSuchKey", Code::not_found},
-    Known{"NoSuchUpload", Code::permanent},
+    Known{"NoSuchUpload", Code::not_found},
     Known{"NoSuchBucket", Code::permanent,
           "make the bucket first; baton never makes or removes buckets"},
     Known{"RequestTimeTooSkewed", Code::transient, "set this machine's clock", S3Remedy::set_clock},

@@ -13,6 +13,7 @@
 namespace baton {
 namespace {
 
+constexpr int kMostRounds = 3;           // of a whole upload, when the service has lost it
 constexpr uint64_t kMostParts = 10'000;  // S3's limit, the least of the three
 
 // Parts of at least options.part_size, few enough for every service.
@@ -49,16 +50,19 @@ class PartsUpload {
     auto upload = retry_([&] { return bucket_.begin_upload(key_, known); });
     if (!upload.ok()) return upload.error();
     Status sent = send_all(*upload, part);
-    uint32_t crc = 0;
+    crc_ = 0;
     for (size_t i = 0; i < count; ++i)
-      crc = crc32c_combine(crc, parts_[i].crc32c, std::min(part, source_.size - i * part));
+      crc_ = crc32c_combine(crc_, parts_[i].crc32c, std::min(part, source_.size - i * part));
     if (sent.ok())
-      sent = retry_([&] { return bucket_.finish_upload(key_, *upload, parts_, crc, mode); });
-    if (sent.ok()) return crc;
+      sent = retry_([&] { return bucket_.finish_upload(key_, *upload, parts_, crc_, mode); });
+    if (sent.ok()) return crc_;
     Status ignored = bucket_.abort_upload(key_, *upload);  // the first error is the one to tell
     (void)ignored;
     return sent.error();
   }
+
+  // Of the whole object, once all its parts were sent.
+  uint32_t crc() const { return crc_; }
 
  private:
   Status send_all(const std::string& upload, uint64_t part) {
@@ -88,6 +92,7 @@ class PartsUpload {
   const std::string& key_;
   const ByteSource& source_;
   std::vector<BucketPart> parts_;
+  uint32_t crc_ = 0;
 };
 
 Error damaged(const Bucket& bucket, const std::string& key) {
@@ -175,8 +180,21 @@ ByteSource file_source(int fd, uint64_t size, const std::string& path) {
 
 Result<uint32_t> upload(Bucket& bucket, BucketRetry& retry, const TransferOptions& options,
                         const std::string& key, const ByteSource& source, Write mode) {
-  if (source.size < options.single_below) return upload_whole(bucket, retry, key, source, mode);
-  return PartsUpload(bucket, retry, options, key, source).run(mode);
+  // What has to be read into memory first is never larger there than a part.
+  uint64_t whole = source.in_memory ? options.single_below
+                                    : std::min(options.single_below, options.part_size + 1);
+  if (source.size < whole) return upload_whole(bucket, retry, key, source, mode);
+  for (int round = 1;; ++round) {
+    PartsUpload parts(bucket, retry, options, key, source);
+    auto sent = parts.run(mode);
+    if (!sent.is(Code::not_found) || round == kMostRounds) return sent;
+    // Completed by a try whose reply was lost, or gone: the object tells.
+    auto there = retry([&] { return bucket.head(key); });
+    bool ours = there.ok() && there->size == source.size && there->crc32c == parts.crc();
+    if (!ours) continue;
+    if (mode == Write::replace) return parts.crc();
+    return Error{Code::exists, key + " is there already, perhaps by an earlier try", ""};
+  }
 }
 
 Result<BucketObject> download(Bucket& bucket, BucketRetry& retry, const TransferOptions& options,
