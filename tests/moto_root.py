@@ -94,6 +94,7 @@ if __name__ == "__main__":
     if "--serve" in sys.argv:
         with moto_server(log=None) as address:
             print(address, flush=True)
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
             with contextlib.suppress(KeyboardInterrupt):
                 signal.pause()
     else:

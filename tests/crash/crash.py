@@ -183,7 +183,7 @@ class Trial:
 
     def leftovers(self):
         """Control groups of this store's jobs, mounts in its directory, directories of its attempts."""
-        jobs = os.listdir(self.dir / "store" / "jobs")
+        jobs = [job["id"] for job in self.jobs()]
         groups = [path for path, _, _ in os.walk("/sys/fs/cgroup") if any(f"baton-{job}-" in path for job in jobs)]
         mounts = []
         for table in pathlib.Path("/proc").glob("[0-9]*/mountinfo"):
