@@ -6,6 +6,7 @@ import statistics
 import sys
 
 AFTER = (25, 50, 100)
+FEWEST = 3  # seeds; a median of fewer says nothing
 BEGIN, END = "<!-- tables: bench/tune/bench.py report --markdown -->", "<!-- end of tables -->"
 NAMES = {"optuna-tpe": "Optuna TPE", "optuna-tpe-mv": "Optuna TPE, multivariate", "optuna-gp": "Optuna GP"}
 
@@ -30,7 +31,7 @@ def group(results):
     groups = collections.defaultdict(list)
     for result in results:
         groups[result["times"], result["workers"], result["problem"], result["method"]].append(result["regret"])
-    return groups
+    return {key: curves for key, curves in groups.items() if len(curves) >= FEWEST}
 
 
 def methods_of(groups, listed, times, workers):
@@ -80,7 +81,7 @@ def standing(groups, listed, times, workers, rival, own="bayes", after=AFTER[-1]
 
 def standings(groups, listed):
     lines = ["| times | workers | beside | better | level | worse |", "|---|---|---|---|---|---|"]
-    for times, workers in sorted({key[:2] for key in groups}, key=lambda key: (listed["times"].index(key[0]), key[1])):
+    for times, workers in sorted({key[:2] for key in groups if key[3] == "bayes"}, key=lambda key: (listed["times"].index(key[0]), key[1])):
         for rival in methods_of(groups, listed, times, workers):
             better, level, count = standing(groups, listed, times, workers, rival)
             if rival != "bayes" and count:
@@ -104,9 +105,11 @@ def seeds(groups, listed):
 
 def markdown_of(results, listed):
     groups = group(results)
-    lines = ["### bayes beside the others, after 100 evaluations", "",
-             "Problems on which the median of `bayes` is lower, level (within a tenth, or both below 1e-4), or higher.", "",
-             *standings(groups, listed), "", "### Seeds", "", *seeds(groups, listed), ""]
+    lines = ["### Seeds", "", *seeds(groups, listed), ""]
+    if any(key[3] == "bayes" for key in groups):
+        lines += ["### bayes beside the others, after 100 evaluations", "",
+                  "Problems on which the median of `bayes` is lower, level (within a tenth, or both below 1e-4), or higher.", "",
+                  *standings(groups, listed), ""]
     for times in listed["times"]:
         for workers in sorted({key[1] for key in groups if key[0] == times}):
             lines += [f"### {times} times, {workers} worker{'s' if workers > 1 else ''}", "",
