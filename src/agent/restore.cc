@@ -4,6 +4,7 @@
 #include "agent/attempt.h"
 #include "agent/leftovers.h"
 #include "base/text.h"
+#include "ledger/start.h"
 #include "os/files.h"
 
 namespace baton {
@@ -23,6 +24,16 @@ Status make_attempt_dirs(const AttemptPaths& paths) {
   return {};
 }
 
+// A trial that takes up another one's checkpoint: its results and metrics begin anew. The copy is
+// restored by a committer of its own, as its blobs are none that this job's commits could reuse.
+Status restore_start(Attempt& attempt) {
+  ObjectStore& store = attempt.parts.ledger.store();
+  BATON_ASSIGN(auto manifest, read_start(store, attempt.job().id));
+  if (!manifest) return {};
+  auto committer = make_committer(store, manifest->job, 0);
+  return committer->restore(*manifest, {{"checkpoint", attempt.paths.checkpoint}}, {});
+}
+
 }  // namespace
 
 Status restore_attempt(Attempt& attempt) {
@@ -33,6 +44,7 @@ Status restore_attempt(Attempt& attempt) {
   BATON_TRY(make_attempt_dirs(attempt.paths));
   attempt.committer = make_committer(store, attempt.job().id, attempt.number);
   const Summary& summary = attempt.history.summary();
+  if (summary.commits.empty() && attempt.job().starts) BATON_TRY(restore_start(attempt));
   if (!summary.commits.empty()) {
     for (const Event& event : kept_commits(summary, attempt.spec().checkpoint_keep)) {
       BATON_ASSIGN(Manifest manifest, read_manifest(store, attempt.job().id, event));

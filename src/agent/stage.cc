@@ -110,6 +110,10 @@ Result<Env> program_env(
     set(env, param_variable(name), param_text(value));
   set(env, "BATON_JOB", job.id);
   set(env, "BATON_ATTEMPT", std::to_string(attempt));
+  if (job.trial) {
+    set(env, "BATON_SWEEP", job.sweep);
+    set(env, "BATON_TRIAL", std::to_string(job.trial));
+  }
   set(env, "BATON_CHECKPOINT_DIR", "/checkpoint");
   set(env, "BATON_RESULTS_DIR", "/results");
   set(env, "BATON_PREEMPT_FILE", "/baton/preempt");

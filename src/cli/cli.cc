@@ -17,12 +17,15 @@ Option verbose_option() {
 }
 
 std::vector<Command> all_commands() {
-  return {init_command(),        run_command(),      submit_command(),   ps_command(),
-          show_command(),        logs_command(),     metrics_command(),  results_command(),
-          stop_command(),        preempt_command(),  resume_command(),   rm_command(),
-          image_build_command(), image_ls_command(), image_rm_command(), store_check_command(),
-          store_gc_command(),    suggest_command(),  doctor_command(),   completion_command(),
-          version_command(),     commit_command(),   agent_command()};
+  return {
+      init_command(),        run_command(),        submit_command(),       ps_command(),
+      show_command(),        logs_command(),       metrics_command(),      results_command(),
+      stop_command(),        preempt_command(),    resume_command(),       rm_command(),
+      sweep_command(),       sweep_ls_command(),   sweep_show_command(),   sweep_results_command(),
+      sweep_plot_command(),  sweep_stop_command(), sweep_resume_command(), sweep_rm_command(),
+      image_build_command(), image_ls_command(),   image_rm_command(),     store_check_command(),
+      store_gc_command(),    suggest_command(),    doctor_command(),       completion_command(),
+      version_command(),     commit_command(),     agent_command()};
 }
 
 int run_cli(Parts& parts, const std::vector<std::string>& words) {
@@ -38,9 +41,11 @@ int run_cli(Parts& parts, const std::vector<std::string>& words) {
     return 0;
   }
   if (line->help) {
-    terminal.print(line->command         ? command_help(*line->command)
-                   : line->group.empty() ? general_help(commands)
-                                         : group_help(commands, line->group));
+    std::string help;
+    if (line->command) help = command_help(*line->command);
+    if (!line->group.empty())
+      help += (help.empty() ? "" : "\n") + group_help(commands, line->group);
+    terminal.print(help.empty() ? general_help(commands) : help);
     return words.empty() ? kExitUsage : 0;
   }
   Context context{parts, terminal, line->arguments};

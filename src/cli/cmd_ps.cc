@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/session.h"
+#include "cli/sweep_table.h"
 #include "cli/table.h"
 #include "control/inspect.h"
 
@@ -48,15 +49,27 @@ std::string table(Context& context, const std::vector<Listed>& jobs) {
   return table.text(context.terminal);
 }
 
-Result<std::vector<Listed>> read_jobs(Context& context) {
+struct Listing {
+  std::vector<Listed> jobs;
+  std::vector<SweepLine> sweeps;  // for people: --json and --ids list jobs
+};
+
+Result<Listing> read_listing(Context& context) {
+  Listing listing;
   auto session = open_session(context);
-  if (session.is(Code::not_found)) return std::vector<Listed>();
+  if (session.is(Code::not_found)) return listing;
   if (!session) return session.error();
-  return list_jobs(*session->ledger, context.arguments.has("--all") ? SIZE_MAX : kNewest);
+  bool all = context.arguments.has("--all");
+  BATON_ASSIGN(listing.jobs, list_jobs(*session->ledger, all ? SIZE_MAX : kNewest, all));
+  if (context.arguments.has("--json") || context.arguments.has("--ids")) return listing;
+  SweepLedger sweeps(*session->store, context.parts.clock);
+  BATON_ASSIGN(listing.sweeps, sweeps.list(all ? SIZE_MAX : kNewest));
+  return listing;
 }
 
 Result<int> run(Context& context) {
-  BATON_ASSIGN(auto jobs, read_jobs(context));
+  BATON_ASSIGN(Listing listing, read_listing(context));
+  const auto& jobs = listing.jobs;
   if (context.arguments.has("--json")) {
     Json json = Json::array();
     for (const auto& job : jobs) json.push_back(describe(job));
@@ -65,10 +78,12 @@ Result<int> run(Context& context) {
     std::string ids;
     for (const auto& job : jobs) ids += job.line.id + "\n";
     context.terminal.print(ids);
-  } else if (jobs.empty()) {
+  } else if (jobs.empty() && listing.sweeps.empty()) {
     context.terminal.say("there are no jobs yet; `baton run` runs one");
   } else {
-    context.terminal.print(table(context, jobs));
+    if (!listing.sweeps.empty()) context.terminal.print(sweeps_table(context, listing.sweeps));
+    if (!listing.sweeps.empty() && !jobs.empty()) context.terminal.print("\n");
+    if (!jobs.empty()) context.terminal.print(table(context, jobs));
   }
   return 0;
 }
@@ -79,7 +94,10 @@ Command ps_command() {
   Command command;
   command.name = "ps";
   command.summary = "list jobs";
-  command.details = "Shows the jobs that have not ended and the 20 newest ones, newest first.";
+  command.details =
+      "Shows the jobs that have not ended and the 20 newest ones, newest first; a sweep is one "
+      "line, and its\n"
+      "trials are listed with --all.";
   command.examples =
       "  baton ps\n"
       "  baton ps --all\n"

@@ -13,7 +13,7 @@ namespace baton {
 struct Context;
 
 // What a value names, so that the shell can complete it.
-enum class Names { text, file, directory, job, image, shell };
+enum class Names { text, file, directory, job, sweep, image, shell };
 
 struct Option {
   std::string name;        // "--store"

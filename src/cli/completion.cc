@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -40,6 +41,8 @@ const char* bash_values(Names names) {
   switch (names) {
     case Names::job:
       return "$(baton ps --all --ids 2>/dev/null) latest";
+    case Names::sweep:
+      return "$(baton sweep ls --ids 2>/dev/null) latest";
     case Names::image:
       return "$(baton image ls --ids 2>/dev/null)";
     case Names::shell:
@@ -76,7 +79,19 @@ std::string bash_script(const std::vector<Command>& commands) {
   std::string firsts, groups;
   for (const auto& [first, members] : words) {
     firsts += (firsts.empty() ? "" : " ") + first;
-    if (!members.empty())
+    bool also_command =
+        std::any_of(commands.begin(), commands.end(),
+                    [&, &name = first](const Command& command) { return command.name == name; });
+    if (also_command && !members.empty()) {
+      // The second word is one of the group's, or the command's own argument.
+      std::string known;
+      for (const auto& member : members) known += (known.empty() ? "" : "|") + member;
+      groups += fmt::format(
+          "    {}) [[ $COMP_CWORD -eq 2 && $word != -* ]] && {{ COMPREPLY=($(compgen -W '{}' -- "
+          "\"$word\") $(compgen -f -- \"$word\")); return; }}\n"
+          "      case ${{COMP_WORDS[2]}} in {}) command=\"{} ${{COMP_WORDS[2]}}\";; esac;;\n",
+          first, joined(members), known, first);
+    } else if (!members.empty())
       groups += fmt::format(
           "    {}) [[ $COMP_CWORD -eq 2 ]] && {{ COMPREPLY=($(compgen -W '{}' -- \"$word\")); "
           "return; }}\n"
@@ -113,6 +128,8 @@ std::string fish_values(Names names) {
   switch (names) {
     case Names::job:
       return " -f -a '(baton ps --all --ids 2>/dev/null; echo latest)'";
+    case Names::sweep:
+      return " -f -a '(baton sweep ls --ids 2>/dev/null; echo latest)'";
     case Names::image:
       return " -f -a '(baton image ls --ids 2>/dev/null)'";
     case Names::shell:

@@ -42,6 +42,13 @@ Error unknown_command(const std::vector<Command>& commands, const std::string& g
 Result<const Command*> find_command(const std::vector<Command>& commands,
                                     const std::vector<std::string>& words, size_t& used) {
   std::string group = words[0];
+  // A group's own word may be a command too: "sweep SPEC" beside "sweep show".
+  if (words.size() > 1)
+    for (const auto& command : commands)
+      if (command.name == group + " " + words[1]) {
+        used = 2;
+        return &command;
+      }
   for (const auto& command : commands)
     if (command.name == group) {
       used = 1;
@@ -52,11 +59,6 @@ Result<const Command*> find_command(const std::vector<Command>& commands,
   if (!is_group) return unknown_command(commands, "", group);
   if (words.size() < 2)
     return usage_error("baton " + group + " needs to be told what to do", group);
-  for (const auto& command : commands)
-    if (command.name == group + " " + words[1]) {
-      used = 2;
-      return &command;
-    }
   return unknown_command(commands, group, words[1]);
 }
 
@@ -189,6 +191,8 @@ Result<CommandLine> parse_command_line(const std::vector<Command>& commands,
         return in_group(command, words[0]);
       })) {
     line.group = words[0];
+    for (const auto& command : commands)
+      if (command.name == words[0]) line.command = &command;
     return line;
   }
   size_t used = 0;

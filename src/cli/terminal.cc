@@ -78,6 +78,8 @@ bool Terminal::write_fd(int fd, std::string_view bytes) {
 }
 
 void Terminal::erase_bar() {
+  if (block_lines_ > 0) write_fd(options_.err_fd, fmt::format("\x1b[{}A\x1b[J", block_lines_));
+  block_lines_ = 0;
   if (bar_shown_) write_fd(options_.err_fd, "\r\x1b[K");
   bar_shown_ = false;
 }
@@ -136,6 +138,17 @@ void Terminal::bar(const std::string& line) {
   }
   bar_shown_ = true;
   write_fd(options_.err_fd, "\r" + cut(line, static_cast<size_t>(options_.width - 1)) + "\x1b[K");
+}
+
+void Terminal::block(const std::vector<std::string>& lines) {
+  if (!options_.err_is_terminal || talk_ == Talk::quiet) return;
+  std::lock_guard lock(mutex_);
+  std::string text = block_lines_ > 0 ? fmt::format("\x1b[{}A", block_lines_) : "";
+  for (const auto& line : lines)
+    text += cut(line, static_cast<size_t>(options_.width - 1)) + "\x1b[K\n";
+  if (block_lines_ > lines.size()) text += "\x1b[J";
+  block_lines_ = lines.size();
+  write_fd(options_.err_fd, text);
 }
 
 void TerminalProgress::update(const std::string& what, uint64_t done, uint64_t total,

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/log.h"
 #include "base/result.h"
@@ -58,6 +59,8 @@ class Terminal {
   std::string paint(Colour colour, const std::string& text, bool on_stderr = false) const;
   // Draws, replaces or (with "") removes the one line at the bottom of stderr's terminal.
   void bar(const std::string& line);
+  // The same with several lines; none removes them. A block and a bar are not shown together.
+  void block(const std::vector<std::string>& lines);
 
   const TerminalOptions& options() const { return options_; }
   Clock& clock() { return clock_; }
@@ -74,6 +77,7 @@ class Terminal {
   Talk talk_ = Talk::normal;
   std::mutex mutex_;
   bool bar_shown_ = false;
+  size_t block_lines_ = 0;
   bool middle_of_line_ = false;  // of the program's output on the terminal
   bool closed_[2] = {false, false};
 };

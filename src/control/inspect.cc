@@ -91,8 +91,8 @@ Json describe_job(const History& history) {
   return json;
 }
 
-Result<std::vector<Listed>> list_jobs(Ledger& ledger, size_t newest) {
-  BATON_ASSIGN(auto lines, ledger.list(newest));
+Result<std::vector<Listed>> list_jobs(Ledger& ledger, size_t newest, bool trials) {
+  BATON_ASSIGN(auto lines, ledger.list(newest, trials));
   std::vector<Listed> jobs;
   for (auto& line : lines) {
     Listed listed{std::move(line), false};

@@ -25,8 +25,9 @@ struct Listed {
   JobLine line;
   bool abandoned = false;
 };
-// The `newest` newest jobs and every older one that is not final, newest first.
-Result<std::vector<Listed>> list_jobs(Ledger& ledger, size_t newest);
+// The `newest` newest jobs and every older one that is not final, newest first; trials of sweeps
+// only where wanted.
+Result<std::vector<Listed>> list_jobs(Ledger& ledger, size_t newest, bool trials);
 
 // The image records of all jobs that are expected to go on: pending, running, stopped. An error
 // when one of them cannot be read: then nobody knows what it needs.

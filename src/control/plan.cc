@@ -5,6 +5,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/ids.h"
@@ -100,22 +101,8 @@ std::string submitter(const Environment& environment) {
   return user.value_or(user_name(geteuid())) + "@" + this_host();
 }
 
-Result<std::vector<std::string>> resolve_command(const Spec& spec) {
-  std::vector<std::string> argv;
-  if (spec.command_list.empty()) {
-    BATON_ASSIGN(std::string command, substitute(spec.command, spec.params, true));
-    return std::vector<std::string>{"/bin/sh", "-c", command};
-  }
-  for (const auto& word : spec.command_list) {
-    BATON_ASSIGN(std::string text, substitute(word, spec.params, false));
-    argv.push_back(text);
-  }
-  return argv;
-}
-
-}  // namespace
-
-Result<Job> read_spec(const PlanRequest& request) {
+// The spec with its paths resolved, whatever its kind.
+Result<Job> read_any(const PlanRequest& request) {
   Job job;
   BATON_ASSIGN(std::string file, find_spec(request.spec));
   BATON_ASSIGN(std::string text, read_file(file, kMaxSpec));
@@ -127,7 +114,43 @@ Result<Job> read_spec(const PlanRequest& request) {
   if (job.spec.code) job.spec.code = against(directory, *job.spec.code);
   for (auto& mount : job.spec.data) mount.source = against(directory, mount.source);
   job.spec.results = against(directory, job.spec.results);
+  return job;
+}
+
+// A spec with a sweep can be run as one job when every swept parameter has a value in `params`.
+Status leave_sweep(Job& job) {
+  std::string missing;
+  for (const auto& dimension : job.spec.sweep->space.dimensions) {
+    bool there = std::any_of(job.spec.params.begin(), job.spec.params.end(),
+                             [&](const auto& param) { return param.first == dimension.name; });
+    if (!there) missing += (missing.empty() ? "" : ", ") + dimension.name;
+  }
+  job.spec.sweep.reset();
+  if (missing.empty()) return {};
+  std::string first = missing.substr(0, missing.find(','));
+  return Error{
+      Code::invalid, "the spec is a sweep over " + missing + " and gives no single value",
+      "`baton sweep` runs the sweep; --set params." + first + "=… (and so on) runs one job"};
+}
+
+}  // namespace
+
+Result<Job> read_spec(const PlanRequest& request) {
+  BATON_ASSIGN(Job job, read_any(request));
+  if (job.spec.sweep) BATON_TRY(leave_sweep(job));
   BATON_ASSIGN(job.argv, resolve_command(job.spec));
+  return job;
+}
+
+Result<Job> read_sweep_spec(const PlanRequest& request) {
+  BATON_ASSIGN(Job job, read_any(request));
+  if (!job.spec.sweep)
+    return Error{Code::invalid, "the spec " + printable(request.spec) + " has no sweep",
+                 "add `sweep:` with parameters (docs/sweeps.md), or run one job: baton run " +
+                     shell_quote(request.spec)};
+  // Not substituted: every trial has its own values.
+  job.argv = job.spec.command_list;
+  if (job.argv.empty()) job.argv = {"/bin/sh", "-c", job.spec.command};
   return job;
 }
 

@@ -20,7 +20,11 @@ struct PlanRequest {
 };
 
 // Reads the spec and resolves its paths against the spec's directory. Nothing else is looked at.
+// A spec with a sweep gives one job with the values in `params`; Code::invalid where there are
+// none.
 Result<Job> read_spec(const PlanRequest& request);
+// The same for a spec with a sweep, which stays in it; the command is not substituted.
+Result<Job> read_sweep_spec(const PlanRequest& request);
 
 // Checks what the job needs of this machine: data and code directories, a place for results,
 // secrets. Every error is one sentence with what to do.

@@ -19,7 +19,8 @@ Event request(EventType type, const std::string& reason) {
   return event;
 }
 
-// Ends the attempt of an owner that is gone; somebody else having done so is as good.
+}  // namespace
+
 Status end_as_lost(Ledger& ledger, History& history) {
   int attempt = history.summary().attempt;
   Event event = request(EventType::ended, "the agent is gone");
@@ -33,8 +34,6 @@ Status end_as_lost(Ledger& ledger, History& history) {
   if (!appended && !appended.is(Code::fenced)) return appended.error();
   return history.refresh();
 }
-
-}  // namespace
 
 Status request_stop(Ledger& ledger, History& history, const std::string& reason) {
   auto accept = [&](const Summary& now) -> Status {

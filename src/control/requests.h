@@ -20,6 +20,9 @@ Status request_preempt(Ledger& ledger, History& history, const std::string& reas
 // they are. Code::invalid when it has succeeded.
 Status request_resume(Ledger& ledger, History& history, const std::string& reason);
 
+// Ends the attempt of an owner that is known to be gone; somebody else having done so is as good.
+Status end_as_lost(Ledger& ledger, History& history);
+
 // Waits until the job is final, ending the attempt as lost when its agent is gone or its heartbeat
 // stands still for `ttl_ms`. `waiting` is called about ten times a second; false gives up with
 // Code::cancelled.

@@ -25,7 +25,7 @@ std::vector<std::string> not_code(const Job& job, const Settings& settings) {
 
 }  // namespace
 
-Result<Job> submit(SubmitParts& parts, Job job) {
+Result<CodeSnapshot> prepare(SubmitParts& parts, Job& job) {
   CodeSnapshot code;
   if (job.spec.code) {
     CodeOptions options;
@@ -37,7 +37,11 @@ Result<Job> submit(SubmitParts& parts, Job job) {
   parts.progress.finish("");
   if (!image) return image.error();
   job.image = image->record;
+  return code;
+}
 
+Result<Job> submit(SubmitParts& parts, Job job) {
+  BATON_ASSIGN(CodeSnapshot code, prepare(parts, job));
   BATON_TRY(parts.ledger.add_job(job));
   std::string object;
   if (!code.tree_hash.empty()) {

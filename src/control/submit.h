@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "control/plan.h"
 #include "image/image.h"
+#include "ledger/commits.h"
 #include "ledger/ledger.h"
 
 namespace baton {
@@ -16,6 +17,10 @@ struct SubmitParts {
   Progress& progress;
   Settings settings;
 };
+
+// Takes the snapshot of the code and makes (or finds) the image; both are noted in `job`. Nothing
+// is written to the store.
+Result<CodeSnapshot> prepare(SubmitParts& parts, Job& job);
 
 // Makes (or finds) the image, then writes the job in the order that docs/store-format.md section 4
 // demands. Nothing is written to the store when the image or the code cannot be had. Returns the

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "os/process.h"
 
 namespace baton {
 
@@ -26,6 +27,10 @@ class Launcher {
   // where it runs.
   virtual Result<std::string> launch(const LaunchRequest& request) = 0;
 };
+
+// Starts `baton agent` on this machine as a process of its own session, output in
+// HOME/run/<job>.log.
+Result<Child> start_local_agent(const std::string& self_path, const LaunchRequest& request);
 
 // This machine: a process of its own session, output in HOME/run/<job>.log.
 std::unique_ptr<Launcher> make_local_launcher(const std::string& self_path);

@@ -25,27 +25,18 @@ std::vector<std::string> environment_with(
   return result;
 }
 
+std::string log_file(const LaunchRequest& request) {
+  return join_path(join_path(request.home, "run"), request.job + ".log");
+}
+
 class LocalLauncher : public Launcher {
  public:
   explicit LocalLauncher(std::string self_path) : self_path_(std::move(self_path)) {}
   std::string name() const override { return "local"; }
 
   Result<std::string> launch(const LaunchRequest& request) override {
-    std::string run = join_path(request.home, "run");
-    BATON_TRY(make_dirs(run, 0700));
-    std::string path = join_path(run, request.job + ".log");
-    BATON_ASSIGN(Fd log, open_file(path, O_WRONLY | O_CREAT | O_APPEND, 0600));
-    auto changes = request.secrets;
-    changes.emplace_back("BATON_HOME", request.home);
-    SpawnOptions options;
-    options.argv = {self_path_, "agent", request.job, "--store", request.store};
-    options.env = environment_with(changes);
-    options.cwd = "/";  // so that it keeps no filesystem busy
-    options.stdout_fd = log.get();
-    options.stderr_fd = log.get();
-    options.new_session = true;
-    BATON_ASSIGN(Child child, spawn(options));
-    return "process " + std::to_string(child.pid()) + " on this machine, log " + path;
+    BATON_ASSIGN(Child child, start_local_agent(self_path_, request));
+    return "process " + std::to_string(child.pid()) + " on this machine, log " + log_file(request);
   }
 
  private:
@@ -53,6 +44,21 @@ class LocalLauncher : public Launcher {
 };
 
 }  // namespace
+
+Result<Child> start_local_agent(const std::string& self_path, const LaunchRequest& request) {
+  BATON_TRY(make_dirs(join_path(request.home, "run"), 0700));
+  BATON_ASSIGN(Fd log, open_file(log_file(request), O_WRONLY | O_CREAT | O_APPEND, 0600));
+  auto changes = request.secrets;
+  changes.emplace_back("BATON_HOME", request.home);
+  SpawnOptions options;
+  options.argv = {self_path, "agent", request.job, "--store", request.store};
+  options.env = environment_with(changes);
+  options.cwd = "/";  // so that it keeps no filesystem busy
+  options.stdout_fd = log.get();
+  options.stderr_fd = log.get();
+  options.new_session = true;
+  return spawn(options);
+}
 
 std::unique_ptr<Launcher> make_local_launcher(const std::string& self_path) {
   return std::make_unique<LocalLauncher>(self_path);

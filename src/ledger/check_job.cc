@@ -31,7 +31,7 @@ Result<JobObjects> list_objects(ObjectStore& store, const std::string& prefix) {
 }
 
 bool known_name(const std::string& name) {
-  for (const char* folder : {"events/", "beats/", "logs/", "metrics/", "commits/", "blobs/"})
+  for (const char* folder : {"events/", "beats/", "logs/", "metrics/", "commits/", "blobs/", "start/"})
     if (starts_with(name, folder)) return true;
   return name == "job.json";
 }
@@ -92,7 +92,7 @@ class JobCheck {
       job_ = std::move(*job);
       facts_.recorded = true;
       facts_.code_tree = job_.code_tree;
-      facts_.name = job_.spec.name;
+      facts_.name = listed_name(job_);
     }
     record_there_ = true;
     return {};

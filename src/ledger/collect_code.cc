@@ -8,6 +8,7 @@
 #include "ledger/code_object.h"
 #include "ledger/commits.h"
 #include "model/job.h"
+#include "model/sweep.h"
 #include "os/files.h"
 
 namespace baton {
@@ -86,7 +87,32 @@ class CodeCollection {
       return status.ok();
     }));
     BATON_TRY(status);
+    // Sweeps refer to code too, for trials that have not begun.
+    BATON_TRY(for_each_object(store_, "sweeps/", options, [&](const ObjectInfo& entry) {
+      status = add_sweep(entry.key, references);
+      return status.ok();
+    }));
+    BATON_TRY(status);
     return references;
+  }
+
+  // `prefix`: "sweeps/<sweep>/".
+  Status add_sweep(const std::string& prefix, References& references) {
+    auto text = store_.get(prefix + "sweep.json", kMaxRecord);
+    if (text.is(Code::not_found)) return {};
+    if (!text.ok()) return text.error();
+    BATON_ASSIGN(Sweep sweep, decode_sweep(*text, prefix + "sweep.json"));
+    if (sweep.base.code_tree.empty()) return {};
+    std::string key = prefix + "events/00000001.json";
+    auto event_text = store_.get(key, kMaxRecord);
+    if (event_text.is(Code::not_found)) {
+      references.trees.insert(sweep.base.code_tree);
+      return {};
+    }
+    if (!event_text.ok()) return event_text.error();
+    BATON_ASSIGN(SweepEvent created, decode_sweep_event(*event_text, key));
+    references.objects.insert(created.code_object);
+    return {};
   }
 
   // `prefix`: "jobs/<job>/". Whatever cannot be read stops the collector: it might refer to

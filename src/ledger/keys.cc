@@ -7,7 +7,7 @@
 
 #include "base/ids.h"
 #include "base/text.h"
-#include "model/spec_rules.h"
+#include "model/job.h"
 
 namespace baton {
 namespace {
@@ -25,7 +25,7 @@ bool read_number(std::string_view text, Number& number) {
 std::vector<std::string> marker_parts(std::string_view key, std::string_view prefix, size_t count) {
   if (!starts_with(key, prefix)) return {};
   auto parts = split(key.substr(prefix.size()), '~');
-  if (parts.size() != count || !is_job_id(parts[0]) || !is_job_name(parts[1])) return {};
+  if (parts.size() != count || !is_job_id(parts[0]) || !is_listed_name(parts[1])) return {};
   return parts;
 }
 
@@ -54,6 +54,20 @@ std::optional<uint64_t> event_number(std::string_view key) {
   if (name.size() != 13 || !ends_with(name, ".json")) return std::nullopt;
   if (!read_number(name.substr(0, 8), number) || number == 0) return std::nullopt;
   return number;
+}
+
+std::string sweep_key(const std::string& sweep) { return "sweeps/" + sweep + "/sweep.json"; }
+
+std::string sweep_event_key(const std::string& sweep, uint64_t number) {
+  return fmt::format("sweeps/{}/events/{:08}.json", sweep, number);
+}
+
+std::string sweep_beat_key(const std::string& sweep, uint64_t number) {
+  return fmt::format("sweeps/{}/beats/{}.json", sweep, number);
+}
+
+std::string sweep_hint_key(const std::string& sweep, const std::string& hint) {
+  return "sweeps/" + sweep + "/" + hint + ".json";
 }
 
 std::string active_key(const ActiveMarker& marker) {

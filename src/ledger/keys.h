@@ -22,6 +22,12 @@ std::string stream_key(const std::string& job, const std::string& stream, int at
 // "jobs/<job>/events/00000012.json" → 12; none for anything else in events/.
 std::optional<uint64_t> event_number(std::string_view key);
 
+std::string sweep_key(const std::string& sweep);  // "sweeps/<sweep>/sweep.json"
+std::string sweep_event_key(const std::string& sweep, uint64_t number);
+std::string sweep_beat_key(const std::string& sweep, uint64_t number);
+// `hint` is "summary" or "tuner".
+std::string sweep_hint_key(const std::string& sweep, const std::string& hint);
+
 // active/<job>~<name>~<number>: the job is not final, or was not at event `number` - 1.
 struct ActiveMarker {
   std::string job, name;

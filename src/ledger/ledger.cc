@@ -57,14 +57,14 @@ Status Ledger::add_job(const Job& job) {
 }
 
 Status Ledger::add_created(const Job& job, const std::string& code_object) {
-  Status marked = store_.create(active_key({job.id, job.spec.name, 1}), "");
+  Status marked = store_.create(active_key({job.id, listed_name(job), 1}), "");
   if (!marked.ok() && !marked.is(Code::exists)) return marked;
   History history(store_, job);
   Event created;
   created.type = EventType::created;
   created.nonce =
       job.nonce;  // the same on every try, so that a repeated submission finds its own event
-  created.name = job.spec.name;
+  created.name = listed_name(job);
   created.code_object = code_object;
   auto appended = history.append(created, clock_.wall_ms(), [&](const Summary&) {
     return Error{

@@ -85,8 +85,8 @@ class Ledger {
 
   // The newest `limit` jobs and every older one that is not final, newest first: finished ones from
   // the index/ listing alone, active ones from their events. Settles active jobs that it finds
-  // final.
-  Result<std::vector<JobLine>> list(size_t limit);
+  // final. Without `trials`, jobs of sweeps are left out.
+  Result<std::vector<JobLine>> list(size_t limit, bool trials = true);
   // After a final event: writes the index/ entry and then removes the active/ marker. Idempotent;
   // ps repairs what a crash between left. Code::invalid while the job is not final.
   Status settle(const History& history);

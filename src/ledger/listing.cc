@@ -112,8 +112,8 @@ Result<std::string> Ledger::resolve(const std::string& word) {
   return unknown(word, jobs);
 }
 
-Result<std::vector<JobLine>> Ledger::list(size_t limit) {
-  BATON_ASSIGN(Markers markers, list_markers(store_, limit));
+Result<std::vector<JobLine>> Ledger::list(size_t limit, bool trials) {
+  BATON_ASSIGN(Markers markers, list_markers(store_, limit, trials));
   std::vector<JobLine> lines;
   for (const Named& job : merge(markers)) {
     bool newest = lines.size() < limit;

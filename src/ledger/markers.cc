@@ -24,12 +24,13 @@ Result<std::vector<std::string>> all_keys(ObjectStore& store, const std::string&
 
 // Reads from the newest on, so that no more names are taken apart than wanted.
 template <class Marker>
-std::vector<Marker> newest(const std::vector<std::string>& keys, size_t limit,
+std::vector<Marker> newest(const std::vector<std::string>& keys, size_t limit, bool trials,
                            std::optional<Marker> (*parse)(std::string_view)) {
   std::vector<Marker> markers;
   if (limit == 0) return markers;
   for (auto key = keys.rbegin(); key != keys.rend(); ++key) {
     if (markers.size() == limit && marker_job(*key) != markers.back().job) break;
+    if (!trials && key->find('+') != std::string::npos) continue;  // only trials' names have one
     auto marker = parse(*key);
     if (!marker) continue;  // not one of ours: store check names it
     if (markers.empty() || markers.back().job != marker->job)
@@ -56,13 +57,13 @@ Result<std::vector<std::string>> markers_of(ObjectStore& store, const std::strin
   return keys;
 }
 
-Result<Markers> list_markers(ObjectStore& store, size_t limit) {
+Result<Markers> list_markers(ObjectStore& store, size_t limit, bool trials) {
   // active/ first: a job that finishes between the two listings is then in both, never in none.
   BATON_ASSIGN(auto active, all_keys(store, "active/"));
   BATON_ASSIGN(auto finished, all_keys(store, "index/"));
   Markers markers;
-  markers.active = newest(active, SIZE_MAX, parse_active_key);
-  markers.finished = newest(finished, limit, parse_index_key);
+  markers.active = newest(active, SIZE_MAX, trials, parse_active_key);
+  markers.finished = newest(finished, limit, trials, parse_index_key);
   return markers;
 }
 

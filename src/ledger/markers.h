@@ -20,7 +20,8 @@ struct Markers {
   std::vector<ActiveMarker> active;
   std::vector<IndexEntry> finished;  // active jobs may be among them
 };
-// Of the finished ones only the newest `limit` are told.
-Result<Markers> list_markers(ObjectStore& store, size_t limit);
+// Of the finished ones only the newest `limit` are told. Without `trials`, jobs of sweeps are left
+// out.
+Result<Markers> list_markers(ObjectStore& store, size_t limit, bool trials = true);
 
 }  // namespace baton

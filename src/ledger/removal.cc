@@ -91,7 +91,7 @@ Status Ledger::remove_objects(const std::string& job_id) {
 // Puts `created` in the submitter's place and stops the job. Should the submitter still live, its
 // own `created` loses. False when the submission turns out complete.
 Result<bool> Ledger::abandon(const Job& job) {
-  Status marked = store_.create(active_key({job.id, job.spec.name, 1}), "");
+  Status marked = store_.create(active_key({job.id, listed_name(job), 1}), "");
   if (!marked.ok() && !marked.is(Code::exists)) return marked.error();
   History history(store_, job);
   BATON_TRY(history.refresh());
@@ -100,7 +100,7 @@ Result<bool> Ledger::abandon(const Job& job) {
   auto refuse = [](const Summary&) { return Error{Code::exists, "somebody else was faster", ""}; };
   std::vector<Event> missing(2);
   missing[0].type = EventType::created;
-  missing[0].name = job.spec.name;
+  missing[0].name = listed_name(job);
   missing[1].type = EventType::stop_requested;
   missing[1].reason = "its submission was cut off before it was complete";
   for (size_t i = history.events().size(); i < missing.size(); ++i) {

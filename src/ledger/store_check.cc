@@ -8,6 +8,7 @@
 #include "base/ids.h"
 #include "base/text.h"
 #include "ledger/check_job.h"
+#include "ledger/check_sweep.h"
 #include "ledger/code_object.h"
 #include "ledger/keys.h"
 #include "ledger/ledger.h"
@@ -34,6 +35,7 @@ class StoreCheck {
     // Markers before jobs: a job submitted meanwhile is then in neither or has its events.
     BATON_TRY(read_markers());
     BATON_TRY(check_jobs());
+    BATON_TRY(check_sweeps(store_, options_, findings_, users_));
     BATON_TRY(check_code());
     return std::move(findings_);
   }
@@ -65,8 +67,8 @@ class StoreCheck {
 
   Status check_top() {
     return for_each_object(store_, "", {.directories = true}, [&](const ObjectInfo& entry) {
-      static const std::set<std::string> kKnown = {"baton.json", "jobs/", "code/", "active/",
-                                                   "index/"};
+      static const std::set<std::string> kKnown = {"baton.json", "jobs/",  "code/",
+                                                   "active/",    "index/", "sweeps/"};
       if (!kKnown.contains(entry.key))
         leftover(entry.key, "unknown object",
                  "baton writes nothing of this name and never reads it");
@@ -250,16 +252,12 @@ class StoreCheck {
     return {};
   }
 
-  struct User {
-    std::string job, tree;
-    bool final = false;
-  };
-  static std::string what_it_means(const std::vector<User>& users, const std::string& what) {
+  static std::string what_it_means(const std::vector<CodeUser>& users, const std::string& what) {
     std::string jobs;
     bool open = false;
     for (size_t i = 0; i < users.size() && i < 5; ++i) jobs += (i ? ", " : "") + users[i].job;
     if (users.size() > 5) jobs += fmt::format(" and {} more", users.size() - 5);
-    for (const User& user : users) open = open || !user.final;
+    for (const CodeUser& user : users) open = open || !user.final;
     return fmt::format(
         "the code of job {} {}, so it cannot be {}; put the object back from a copy of the store, "
         "or submit again",
@@ -272,8 +270,8 @@ class StoreCheck {
   std::vector<Finding> findings_;
   std::map<std::string, std::vector<ActiveMarker>> active_;
   std::map<std::string, std::vector<IndexEntry>> index_;
-  std::map<std::string, std::vector<User>> users_;  // by object
-  std::set<std::string> trees_;                     // that submissions under way refer to
+  CodeUsers users_;              // by object
+  std::set<std::string> trees_;  // that submissions under way refer to
 };
 
 }  // namespace

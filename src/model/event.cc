@@ -10,7 +10,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "model/fields.h"
-#include "model/spec_rules.h"
+#include "model/job.h"
 
 namespace baton {
 namespace {
@@ -79,7 +79,7 @@ void read_members(Fields& fields, Event& event) {
   event.peak_memory = fields.unsigned_integer("peak_memory");
   event.ran_ms = fields.integer("ran_ms", 0, kMaxRanMs);
   event.code_object = fields.text("code_object", 900);
-  event.name = fields.text("name", 63);
+  event.name = fields.text("name", 80);
 }
 
 void check_members(Fields& fields, const Event& event) {
@@ -90,7 +90,7 @@ void check_members(Fields& fields, const Event& event) {
     fields.fail(
         fmt::format("a {} event of attempt {}", event_type_name(event.type), event.attempt));
   if (event.type == EventType::claimed && event.agent.empty()) fields.fail("\"agent\" is missing");
-  if (event.type == EventType::created && !is_job_name(event.name))
+  if (event.type == EventType::created && !is_listed_name(event.name))
     fields.fail("\"name\" is not a job's name");
   if (event.type != EventType::committed) return;
   auto commit = parse_commit_name(event.commit);

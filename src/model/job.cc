@@ -8,12 +8,14 @@
 #include "base/ids.h"
 #include "base/text.h"
 #include "model/fields.h"
+#include "model/spec_rules.h"
 
 namespace baton {
 namespace {
 
 constexpr size_t kMaxArguments = 10'000;
 constexpr size_t kMaxText = 1 << 20;
+constexpr uint64_t kMaxTrialNumber = 99'999'999;
 
 Error corrupt(const std::string& what, const std::string& why) {
   return {Code::corrupt, what + ": " + why, ""};
@@ -53,6 +55,33 @@ Json member(const Json& json, const char* key) {
 
 }  // namespace
 
+std::string listed_name(const Job& job) {
+  return job.trial ? fmt::format("{}+{}", job.spec.name, job.trial) : job.spec.name;
+}
+
+bool is_trial_name(std::string_view name) {
+  size_t plus = name.rfind('+');
+  if (plus == std::string_view::npos || !is_job_name(name.substr(0, plus))) return false;
+  std::string_view number = name.substr(plus + 1);
+  return !number.empty() && number.size() <= 8 && number[0] != '0' &&
+         number.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+bool is_listed_name(std::string_view name) { return is_job_name(name) || is_trial_name(name); }
+
+Result<std::vector<std::string>> resolve_command(const Spec& spec) {
+  std::vector<std::string> argv;
+  if (spec.command_list.empty()) {
+    BATON_ASSIGN(std::string command, substitute(spec.command, spec.params, true));
+    return std::vector<std::string>{"/bin/sh", "-c", command};
+  }
+  for (const auto& word : spec.command_list) {
+    BATON_ASSIGN(std::string text, substitute(word, spec.params, false));
+    argv.push_back(text);
+  }
+  return argv;
+}
+
 std::string encode_job(const Job& job) {
   Json json;
   json["format"] = kFormatVersion;
@@ -66,6 +95,11 @@ std::string encode_job(const Job& job) {
   json["submitter"] = job.submitter;
   json["provenance"] = job.provenance;
   json["nonce"] = job.nonce;
+  if (!job.sweep.empty()) {
+    json["sweep"] = job.sweep;
+    json["trial"] = job.trial;
+    if (job.starts) json["starts"] = true;
+  }
   return pretty_json(json);
 }
 
@@ -81,6 +115,11 @@ Result<Job> decode_job(std::string_view text, const std::string& what) {
   job.spec_file = fields.text("spec_file", kMaxText);
   job.submitter = fields.text("submitter", kMaxText);
   job.nonce = fields.text("nonce", 64);
+  job.sweep = fields.text("sweep", 64);
+  job.trial = fields.unsigned_integer("trial", kMaxTrialNumber);
+  job.starts = get_bool(json, "starts");
+  if (job.sweep.empty() != (job.trial == 0) || (!job.sweep.empty() && !is_job_id(job.sweep)))
+    fields.fail("\"sweep\" and \"trial\" do not name a trial");
   if (!is_job_id(job.id)) fields.fail("\"id\" is not a job's id");
   if (!job.code_tree.empty() && !is_sha256_hex(job.code_tree))
     fields.fail("\"code_tree\" is not a SHA-256");

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/json.h"
@@ -25,7 +26,19 @@ struct Job {
   std::string submitter;          // "user@host", for display
   Json provenance;                // git commit and dirtiness of the code, baton version
   std::string nonce;
+  std::string sweep;    // a trial's sweep, else ""
+  uint64_t trial = 0;   // its number there, else 0
+  bool starts = false;  // its first attempt begins from jobs/<job>/start/
 };
+
+// What listings call the job: its name, and of a trial its number too: "cnn+17".
+std::string listed_name(const Job& job);
+// Whether `name` is what listed_name() gives, and whether it is that of a trial.
+bool is_listed_name(std::string_view name);
+bool is_trial_name(std::string_view name);
+
+// The command after substitution of parameters. Code::invalid for ${x} without parameter.
+Result<std::vector<std::string>> resolve_command(const Spec& spec);
 
 std::string encode_job(const Job& job);
 // Code::too_new for a later format version, Code::corrupt for anything else that is not a job.

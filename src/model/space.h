@@ -30,10 +30,12 @@ struct Dimension {
   // Used only when each named parameter has one of the listed values (and is itself used). Empty:
   // always used.
   std::vector<std::pair<std::string, std::vector<Json>>> when;
+  bool operator==(const Dimension&) const = default;
 };
 
 struct Space {
   std::vector<Dimension> dimensions;  // in the order in which the user wrote them
+  bool operator==(const Space&) const = default;
 };
 
 // Values by name. An unused (conditional) parameter is absent. Numbers of integer dimensions are

@@ -11,9 +11,11 @@ namespace baton {
 namespace {
 
 void check_references(SpecReader& in, const YamlNode& command, const Spec& spec) {
+  Params known = spec.params;
+  if (spec.sweep) add_swept(spec.sweep->space, known);
   auto check = [&](const YamlNode& text) {
     if (!text.is_scalar()) return;
-    auto result = substitute(text.text, spec.params, command.is_scalar());
+    auto result = substitute(text.text, known, command.is_scalar());
     if (result.ok()) return;
     const std::string& message = result.error().message;
     // A message about one reference begins with it.
@@ -30,6 +32,7 @@ void check_together(SpecReader& in, const YamlNode& root, const Spec& spec) {
     check_references(in, *command, spec);
   else
     in.fail({}, "the spec has no command, expected one such as \"command: python3 train.py\"");
+  if (spec.sweep) check_swept(in, *root.find("sweep"), spec);
   std::vector<std::string> secrets = spec.secrets;
   std::sort(secrets.begin(), secrets.end());
   for (const auto& [name, value] : spec.env)
@@ -58,7 +61,7 @@ Spec read_spec(const YamlNode& root, SpecReader& in) {
                {"network", in.boolean(spec.network)},
                {"retries", in.integer(0, 1'000'000, spec.retries)},
                {"timeout", in.part(read_timeout, spec.timeout_ms)},
-               {"sweep", in.unsupported()}});
+               {"sweep", in.part(read_sweep, spec.sweep)}});
   if (root.is_map() || root.is_null()) check_together(in, root, spec);
   return spec;
 }

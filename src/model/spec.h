@@ -11,6 +11,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "model/sweep_spec.h"
 
 namespace baton {
 
@@ -54,6 +55,7 @@ struct Spec {
   bool network = true;
   int retries = 0;
   std::optional<int64_t> timeout_ms;  // of one attempt's program, counted over all attempts
+  std::optional<SweepSpec> sweep;     // never in a job's own spec
   bool operator==(const Spec&) const = default;
 };
 

@@ -53,7 +53,9 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     NotYet, SpecErrors,
     testing::Values(
-        Slip{"command: x\nsweep: {trials: 3}\n", "baton.yaml:2:8: sweep is not supported yet"},
+        Slip{"command: x\nsweep: {trials: 3}\n",
+             "baton.yaml:2:8: sweep has no parameters, expected for example "
+             "\"parameters: {lr: {min: 1e-5, max: 0.1, scale: log}}\""},
         Slip{"command: x\nimage: {from: a, pip: b}\n",
              "baton.yaml:2:15: image.from is not supported yet\n"
              "baton.yaml:2:23: image.pip is not supported yet"},

@@ -91,6 +91,7 @@ Json spec_to_json(const Spec& spec) {
   json["network"] = spec.network;
   json["retries"] = spec.retries;
   json["timeout"] = spec.timeout_ms ? Json(milliseconds(*spec.timeout_ms)) : Json();
+  if (spec.sweep) json["sweep"] = sweep_to_json(*spec.sweep);
   return json;
 }
 

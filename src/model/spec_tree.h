@@ -36,6 +36,12 @@ void read_checkpoint(SpecReader& in, const YamlNode& node, Path path, Spec& spec
 void read_preemption(SpecReader& in, const YamlNode& node, Path path, Spec& spec);
 void read_resources(SpecReader& in, const YamlNode& node, Path path, Spec& spec);
 void read_timeout(SpecReader& in, const YamlNode& node, Path path, std::optional<int64_t>& ms);
+// spec_sweep.cc
+void read_sweep(SpecReader& in, const YamlNode& node, Path path, std::optional<SweepSpec>& sweep);
+// What the sweep and the rest of the spec must agree on; `node` is the sweep's.
+void check_swept(SpecReader& in, const YamlNode& node, const Spec& spec);
+// Adds the names that a sweep searches over, unless they are there, with text as a stand-in.
+void add_swept(const Space& space, Params& params);
 
 // A parameter as written: a number where JSON would call it one (".5", "5." and "+5" included),
 // true/false, or text; none for what JSON cannot hold (1e999). params.cc

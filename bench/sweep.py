@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""How many trials of `true` a second? baton's sweep beside GNU parallel driving `docker run`, and Slurm.
+
+    bench/sweep.py [--trials 1000] [--peer-trials 100]
+
+baton runs 1,000 trials of `true`, two at a time, in this machine's own root, and writes every record durably. Told are the rate over
+all, over the first hundred and over the last: they must be alike. The others are given fewer trials, as many at a time,
+where they are installed (parallel, docker.io, slurm-wlm); of Slurm, one job array. Needs root and a release build.
+"""
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import time
+
+PROJECT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def baton_rates(binary, directory, trials):
+    """Trials a second: overall, and of the first and the last hundred, by the times in the records."""
+    (directory / "baton.yaml").write_text(
+        'command: "true"\nparams: {x: 0}\nsweep: {method: random, parallel: 2, parameters: {x: {min: 0, max: 1}}, '
+        f"trials: {trials}}}\n")
+    env = dict(os.environ, BATON_HOME=str(directory / "home"))
+    begin = time.perf_counter()
+    subprocess.run([binary, "sweep", directory, "--quiet"], env=env, check=True, stdin=subprocess.DEVNULL)
+    seconds = time.perf_counter() - begin
+    listing = subprocess.run([binary, "sweep", "results", "latest", "--json"], env=env, check=True, capture_output=True)
+    records = json.loads(listing.stdout)
+    assert len(records) == trials and all(r["state"] == "value" for r in records)
+    closed = sorted(instant(r["closed_at"]) for r in records)
+    part = min(100, trials // 2)
+    return trials / seconds, (part - 1) / (closed[part - 1] - closed[0]), (part - 1) / (closed[-1] - closed[-part])
+
+
+def instant(text):
+    clock, milliseconds = text.rstrip("Z").split(".")
+    return time.mktime(time.strptime(clock, "%Y-%m-%dT%H:%M:%S")) + int(milliseconds) / 1000
+
+
+def docker_rate(directory, trials):
+    """GNU parallel and docker run, two at a time, with a daemon and an image of its own."""
+    root, socket = directory / "docker", f"unix://{directory}/docker.sock"
+    daemon = subprocess.Popen(
+        ["dockerd", "--data-root", root, "--exec-root", directory / "exec", "-p", directory / "docker.pid", "-H", socket,
+         "--bridge=none", "--iptables=false"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        docker = ["docker", "-H", socket]
+        deadline = time.monotonic() + 30
+        while subprocess.run([*docker, "info"], capture_output=True, check=False).returncode != 0:
+            if time.monotonic() > deadline:
+                raise RuntimeError("dockerd does not answer")
+            time.sleep(0.1)
+        (directory / "root/bin").mkdir(parents=True)
+        shutil.copy("/bin/busybox", directory / "root/bin/true")
+        tar = subprocess.run(["tar", "-C", directory / "root", "-c", "."], check=True, capture_output=True).stdout
+        subprocess.run([*docker, "import", "-", "true"], input=tar, check=True, capture_output=True)
+        begin = time.perf_counter()
+        subprocess.run(["parallel", "-j2", *docker, "run", "--rm", "--network", "none", "true", "/bin/true", "#", "{}", ":::",
+                        *map(str, range(trials))], check=True, stdin=subprocess.DEVNULL)
+        return trials / (time.perf_counter() - begin)
+    finally:
+        daemon.terminate()
+        daemon.wait()
+
+
+def slurm_rate(directory, trials):
+    """A job array of `true`, two at a time, by daemons of its own."""
+    (directory / "slurm").mkdir()
+    conf = directory / "slurm.conf"
+    host = os.uname().nodename
+    conf.write_text(
+        f"ClusterName=bench\nSlurmctldHost={host}(127.0.0.1)\nSlurmUser=root\nSlurmdUser=root\nAuthType=auth/munge\n"
+        "ProctrackType=proctrack/pgid\nTaskPlugin=task/none\nReturnToService=2\nSlurmctldPort=16817\n"
+        f"StateSaveLocation={directory}/slurm\nSlurmdSpoolDir={directory}/slurm/spool\n"
+        f"SlurmctldPidFile={directory}/ctld.pid\nSlurmdPidFile={directory}/d.pid\nSelectType=select/cons_tres\n"
+        "SelectTypeParameters=CR_Core\nSchedulerParameters=sched_interval=1,sched_min_interval=0\nMaxArraySize=10001\n"
+        f"NodeName={host} NodeAddr=127.0.0.1 Port=16818 CPUs=2\nPartitionName=all Nodes={host} Default=YES\n")
+    env = dict(os.environ, SLURM_CONF=str(conf))
+    daemons = [subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+               for command in (["munged", "-F"], ["slurmctld", "-D"], ["slurmd", "-D"])]
+    try:
+        deadline = time.monotonic() + 30
+        while "idle" not in subprocess.run(["sinfo", "-h", "-o", "%T"], env=env, capture_output=True, text=True,
+                                           check=False).stdout:
+            if time.monotonic() > deadline:
+                raise RuntimeError("Slurm's node does not come up")
+            time.sleep(0.2)
+        begin = time.perf_counter()
+        subprocess.run(["sbatch", "--wait", f"--array=1-{trials}", "-o", "/dev/null", "--wrap", "true"], env=env, check=True,
+                       capture_output=True)
+        return trials / (time.perf_counter() - begin)
+    finally:
+        for daemon in reversed(daemons):
+            daemon.terminate()
+            daemon.wait()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--trials", type=int, default=1000)
+    parser.add_argument("--peer-trials", type=int, default=100)
+    parser.add_argument("--binary", default=PROJECT / "build/release/baton")
+    options = parser.parse_args()
+    peers = {"GNU parallel and docker run": (docker_rate, ("parallel", "dockerd", "docker")),
+             "Slurm, one job array": (slurm_rate, ("slurmctld", "slurmd", "munged", "sbatch"))}
+    with tempfile.TemporaryDirectory(prefix="baton-bench-sweep-") as directory:
+        home = pathlib.Path(directory)
+        rate, first, last = baton_rates(options.binary, home, options.trials)
+        print(f"baton sweep                     {rate:7.1f} trials a second ({options.trials} trials; "
+              f"first hundred {first:.1f}, last {last:.1f}, ratio {last / first:.2f})")
+        for name, (measure, needed) in peers.items():
+            missing = [program for program in needed if not shutil.which(program)]
+            if missing:
+                print(f"{name:<30}  not measured: {', '.join(missing)} not installed")
+                continue
+            try:
+                other = measure(home, options.peer_trials)
+                print(f"{name:<30}  {other:7.1f} trials a second ({options.peer_trials} trials); "
+                      f"baton is {rate / other:.1f} times as fast")
+            except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
+                print(f"{name:<30}  not measured: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "cli/drive_sweep.h"
+#include "cli/submit_job.h"
+#include "control/plan.h"
+#include "control/sweep_submit.h"
+
+namespace baton {
+namespace {
+
+Result<Job> read_request(const Context& context) {
+  PlanRequest request;
+  request.spec = context.arguments.text("SPEC", ".");
+  request.name = context.arguments.text("--name");
+  for (const auto& text : context.arguments.all("--set")) {
+    BATON_ASSIGN(Override change, parse_override(text));
+    request.overrides.push_back(change);
+  }
+  for (const char* key : {"trials", "parallel"})
+    if (context.arguments.has(std::string("--") + key))
+      request.overrides.push_back(
+          {std::string("sweep.") + key, context.arguments.text(std::string("--") + key)});
+  BATON_ASSIGN(Job job, read_sweep_spec(request));
+  BATON_TRY(check_sweep(job));
+  return job;
+}
+
+Result<std::vector<WarmPoint>> read_warm(Context& context, Session& session, const Job& base) {
+  std::string from = context.arguments.text("--warm-from");
+  if (from.empty()) return std::vector<WarmPoint>();
+  BATON_ASSIGN(SweepHistory other, open_sweep(session, from));
+  size_t left_out = 0;
+  BATON_ASSIGN(auto points, warm_points(base, other, left_out));
+  context.terminal.insist(fmt::format("begins with {} known trials of sweep {}{}", points.size(),
+                                      other.sweep().base.id,
+                                      left_out ? fmt::format("; {} do not fit", left_out) : ""));
+  return points;
+}
+
+Result<int> run(Context& context) {
+  set_talk(context);
+  auto base = read_request(context);
+  if (!base) {
+    context.terminal.fail(base.error());
+    return kExitUsage;
+  }
+  Parts& parts = context.parts;
+  BATON_TRY(check_inputs(*base, parts.environment));
+  BATON_ASSIGN(Session session, make_session(context));
+  Sweep sweep;
+  BATON_ASSIGN(sweep.warm, read_warm(context, session, *base));
+  BATON_ASSIGN(sweep.base, freeze(*base, parts.environment, parts.version, parts.clock));
+  auto images = parts.make_images(session.settings.home);
+  TerminalProgress progress(context.terminal);
+  SubmitParts submit_parts{*session.ledger, *images, progress, session.settings};
+  SweepLedger sweeps(*session.store, parts.clock);
+  BATON_TRY(submit_sweep(submit_parts, sweeps, sweep));
+  if (!context.arguments.has("--json") && !context.arguments.has("--quiet"))
+    context.terminal.print(
+        fmt::format("sweep {} ({}): {} by {}, {} at once\n", sweep.base.id, sweep.base.spec.name,
+                    sweep.spec().trials ? fmt::format("{} trials", sweep.spec().trials) : "trials",
+                    sweep.spec().method, sweep.spec().parallel));
+  return drive_sweep(context, session, sweep, std::nullopt);
+}
+
+}  // namespace
+
+Command sweep_command() {
+  Command command;
+  command.name = "sweep";
+  command.summary = "search over parameters: many trials of one spec, in parallel";
+  command.details =
+      "The spec says what to search under `sweep:` (docs/sweeps.md). Every trial is a job. Ctrl-C "
+      "stops the\n"
+      "sweep and its trials after a commit; baton sweep resume goes on. The exit status is 0 when "
+      "the sweep has\n"
+      "come to its end, 75 when it was interrupted, 2 when the spec is wrong.";
+  command.examples =
+      "  baton sweep\n"
+      "  baton sweep cnn.yaml --trials 60 --parallel 4\n"
+      "  baton sweep cnn.yaml --warm-from latest > events.txt\n"
+      "  baton sweep show latest\n";
+  command.positionals = spec_positionals();
+  command.options = spec_options();
+  for (const auto& option :
+       {trials_option(), parallel_option(),
+        Option{"--warm-from", "", "SWEEP", "begin with what another sweep has found", Names::sweep},
+        Option{"--json", "", "", "print events as JSON lines"}, store_option(), quiet_option()})
+    command.options.push_back(option);
+  command.run = run;
+  return command;
+}
+
+}  // namespace baton

@@ -1,0 +1,55 @@
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/drive_sweep.h"
+#include "cli/table.h"
+#include "control/sweep_report.h"
+
+namespace baton {
+namespace {
+
+std::string table(Context& context, const SweepHistory& history) {
+  Table table({"TRIAL", "STATE", "VALUE", "ATTEMPTS", "RAN", "JOB", "PARAMETERS"});
+  const SweepState& state = history.state();
+  for (size_t i = 0; i < state.trials.size(); ++i) {
+    const SweepTrial& trial = state.trials[i];
+    table.add({std::to_string(i + 1), trial_state_name(trial),
+               trial.value ? short_number(*trial.value) : "-", std::to_string(trial.attempts),
+               trial.closed_ms ? human_duration_ms(trial.ran_ms) : "-", trial.job,
+               params_text(trial.params)});
+  }
+  return table.text(context.terminal);
+}
+
+Result<int> run(Context& context) {
+  BATON_ASSIGN(Session session, open_session(context));
+  BATON_ASSIGN(SweepHistory history, open_sweep(session, context.arguments.text("SWEEP")));
+  if (context.arguments.has("--json")) {
+    Json trials = Json::array();
+    for (size_t i = 0; i < history.state().trials.size(); ++i)
+      trials.push_back(describe_trial(history.state().trials[i], i + 1));
+    context.terminal.print(pretty_json(trials));
+  } else if (context.arguments.has("--csv")) {
+    context.terminal.print(trials_csv(history.sweep(), history.state()));
+  } else {
+    context.terminal.print(table(context, history));
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command sweep_results_command() {
+  Command command;
+  command.name = "sweep results";
+  command.summary = "all trials of a sweep, as table, CSV or JSON";
+  command.examples =
+      "  baton sweep results latest\n"
+      "  baton sweep results cnn --csv > trials.csv\n";
+  command.positionals = {{"SWEEP", "the sweep", Names::sweep}};
+  command.options = {
+      {"--csv", "", "", "print CSV, one column a parameter"}, json_option(), store_option()};
+  command.run = run;
+  return command;
+}
+
+}  // namespace baton

@@ -1,0 +1,73 @@
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "cli/drive_sweep.h"
+#include "control/plan.h"
+
+namespace baton {
+namespace {
+
+bool has_limits(const SweepEvent& event) {
+  return event.trials || event.parallel || event.time_ms || event.target;
+}
+
+// New limits for a sweep that another process runs: that one goes by them.
+Result<int> extend(Context& context, Session& session, SweepHistory& history, SweepEvent event) {
+  event.type = SweepEventType::resumed;
+  BATON_TRY(history.append(event, session.ledger->clock().wall_ms(),
+                           [](const SweepState&) { return Status(); }));
+  context.terminal.say("sweep " + history.sweep().base.id + " goes on with the new limits");
+  return 0;
+}
+
+Result<int> run(Context& context) {
+  set_talk(context);
+  auto limits = limits_asked_for(context);
+  if (!limits) {
+    context.terminal.fail(limits.error());
+    return kExitUsage;
+  }
+  BATON_ASSIGN(Session session, open_session(context));
+  BATON_ASSIGN(SweepHistory history, open_sweep(session, context.arguments.text("SWEEP")));
+  const SweepState& state = history.state();
+  const std::string& id = history.sweep().base.id;
+  bool done = state.ended && state.outcome == SweepOutcome::complete;
+  bool more = limits->trials && *limits->trials > static_cast<int>(state.trials.size());
+  if (done && !more && state.open.empty())
+    return Error{Code::invalid,
+                 fmt::format("sweep {} is complete, with {} trials", id, state.trials.size()),
+                 "`baton sweep resume " + id + " --trials N` adds trials to it"};
+  if (state.driver && !driver_is_gone(*state.driver) && has_limits(*limits))
+    return extend(context, session, history, *limits);
+  BATON_TRY(check_inputs(history.sweep().base, context.parts.environment));
+  return drive_sweep(context, session, history.sweep(), *limits);
+}
+
+}  // namespace
+
+Command sweep_resume_command() {
+  Command command;
+  command.name = "sweep resume";
+  command.summary = "go on with a sweep, or extend one, here";
+  command.details =
+      "No trial is lost and none is run twice, wherever the sweep was cut off. Trials that run "
+      "still are waited\n"
+      "for. A sweep that has ended goes on with new limits; one that another process runs gets "
+      "them "
+      "there.";
+  command.examples =
+      "  baton sweep resume latest\n"
+      "  baton sweep resume cnn --trials 100\n";
+  command.positionals = {{"SWEEP", "the sweep", Names::sweep}};
+  command.options = {trials_option(),
+                     parallel_option(),
+                     time_option(),
+                     target_option(),
+                     {"--json", "", "", "print events as JSON lines"},
+                     store_option(),
+                     quiet_option()};
+  command.run = run;
+  return command;
+}
+
+}  // namespace baton

@@ -1,0 +1,105 @@
+#include "cli/drive_sweep.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "base/text.h"
+#include "cli/sweep_view.h"
+#include "control/sweep_driver.h"
+#include "control/sweep_submit.h"
+
+namespace baton {
+namespace {
+
+Result<std::optional<int>> count_option(const Context& context, const std::string& name) {
+  if (!context.arguments.has(name)) return std::optional<int>();
+  std::string text = context.arguments.text(name);
+  int value = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 1)
+    return Error{Code::invalid,
+                 name + " is " + shell_quote(printable(text)) + ", expected a number from 1", ""};
+  return std::optional(value);
+}
+
+// Says where fewer trials than asked for fit.
+int slots_here(Context& context, const Sweep& sweep) {
+  int slots = machine_slots(sweep.base.spec);
+  if (slots < sweep.spec().parallel)
+    context.terminal.insist(fmt::format(
+        "this machine has room for {} of {} trials at once, by resources.cpus and resources.memory",
+        slots, sweep.spec().parallel));
+  return slots;
+}
+
+}  // namespace
+
+Option trials_option() { return {"--trials", "-n", "N", "how many trials in all"}; }
+Option parallel_option() { return {"--parallel", "-p", "N", "how many at once at most"}; }
+Option time_option() { return {"--time", "", "TIME", "how long in all, as in 6h"}; }
+Option target_option() { return {"--target", "", "VALUE", "end when a trial is as good as this"}; }
+
+Result<SweepEvent> limits_asked_for(const Context& context) {
+  SweepEvent event;
+  BATON_ASSIGN(event.trials, count_option(context, "--trials"));
+  BATON_ASSIGN(event.parallel, count_option(context, "--parallel"));
+  if (context.arguments.has("--time")) {
+    event.time_ms = parse_duration_ms(context.arguments.text("--time"));
+    if (!event.time_ms || *event.time_ms < 1)
+      return Error{Code::invalid, "--time expects a duration such as 30m or 6h", ""};
+  }
+  if (context.arguments.has("--target")) {
+    std::string text = context.arguments.text("--target");
+    double value = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size())
+      return Error{Code::invalid, "--target expects a number such as 0.93", ""};
+    event.target = value;
+  }
+  return event;
+}
+
+Result<SweepHistory> open_sweep(Session& session, const std::string& word,
+                                SweepHistory::Listener listener) {
+  SweepLedger sweeps(*session.store, session.ledger->clock());
+  BATON_ASSIGN(std::string id, sweeps.resolve(word));
+  return sweeps.open(id, std::move(listener));
+}
+
+Result<int> drive_sweep(Context& context, Session& session, const Sweep& sweep,
+                        const std::optional<SweepEvent>& resume) {
+  Parts& parts = context.parts;
+  BATON_ASSIGN(Fd signals, parts.open_signals());
+  LaunchRequest request{"", session.settings.store, session.settings.home, {}};
+  for (const auto& name : sweep.base.spec.secrets)
+    if (auto value = parts.environment(name)) request.secrets.emplace_back(name, *value);
+  auto runner = make_trial_agents(parts.self_path, request, signals.get());
+  auto view = make_sweep_view(context.terminal, sweep,
+                              {context.arguments.has("--json"), context.arguments.has("--quiet")});
+  SweepLedger sweeps(*session.store, parts.clock);
+  SweepParts sweep_parts{sweeps,
+                         *session.ledger,
+                         parts.clock,
+                         *runner,
+                         *view,
+                         AgentIdentity::self(),
+                         slots_here(context, sweep),
+                         {}};
+  SweepDriver driver(sweep_parts);
+  auto end = driver.run(sweep.base.id, resume);
+  context.terminal.block({});
+  if (!end.ok()) return end.error();
+  const std::string& id = sweep.base.id;
+  if (*end == SweepEnd::ended && driver.state().outcome == SweepOutcome::failed)
+    return Error{Code::invalid, "sweep " + id + " cannot go on: " + driver.state().reason,
+                 "`baton sweep resume " + id + "` tries again; `baton sweep show " + id +
+                     "` shows what there is"};
+  bool stopped = *end == SweepEnd::left || driver.state().outcome == SweepOutcome::stopped;
+  if (!stopped) return 0;
+  context.terminal.insist("sweep " + id + " is interrupted; `baton sweep resume " + id +
+                          "` continues it");
+  return kExitInterrupted;
+}
+
+}  // namespace baton

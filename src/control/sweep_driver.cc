@@ -1,0 +1,183 @@
+#include "control/sweep_driver.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/ids.h"
+#include "control/requests.h"
+
+namespace baton {
+
+Result<SweepEnd> SweepDriver::run(const std::string& sweep_id,
+                                  const std::optional<SweepEvent>& resume_event) {
+  BATON_TRY(open(sweep_id));
+  BATON_TRY(await_driver());
+  if (resume_event) BATON_TRY(resume(*resume_event));
+  if (state().ended)
+    return Error{Code::invalid, "sweep " + sweep_id + " has ended",
+                 "`baton sweep resume " + sweep_id + " --trials N` extends it"};
+  BATON_TRY(claim());
+  BATON_TRY(rebuild_tuner());
+  BATON_TRY(adopt_running());
+  started_mono_ = parts_.clock.mono_ms();
+  next_beat_ = started_mono_ + parts_.times.beat;
+  next_save_ = started_mono_ + parts_.times.save;
+  while (true) {
+    SweepStep step = failure_ ? *failure_ : next_step(state(), facts(), sweep().spec().maximize);
+    if (failure_ && !running_.empty()) step = {SweepStep::Kind::wait, 0, {}, ""};
+    BATON_ASSIGN(bool more, act(step));
+    if (!more) break;
+    on_time();
+  }
+  Status ignored = parts_.sweeps.put_summary(*history_);  // hints
+  ignored = parts_.sweeps.put_tuner(sweep_id, state(), tuner_->save());
+  parts_.view.tick(state(), running_.size());
+  return state().ended ? SweepEnd::ended : SweepEnd::left;
+}
+
+Status SweepDriver::resume(const SweepEvent& event) {
+  bool limits = event.trials || event.parallel || event.time_ms || event.target;
+  if (!state().ended && !state().stop_requested && !limits) return {};
+  SweepEvent resumed = event;
+  resumed.type = SweepEventType::resumed;
+  auto appended =
+      history_->append(resumed, parts_.clock.wall_ms(), [](const SweepState&) { return Status(); });
+  return appended.ok() ? Status() : Status(appended.error());
+}
+
+SweepFacts SweepDriver::facts() const {
+  SweepFacts facts;
+  facts.running = running_;
+  facts.stopping = stopping_;
+  facts.slots = parts_.slots;
+  facts.leaving = leaving_;
+  facts.dry = dry_;
+  facts.used_ms = state().used_ms;
+  if (state().driver)
+    facts.used_ms += std::max<int64_t>(0, parts_.clock.wall_ms() - state().changed_ms);
+  return facts;
+}
+
+// Ours only while nobody else has claimed the sweep.
+Result<SweepEvent> SweepDriver::append(SweepEvent event) {
+  auto ours = [&](const SweepState& now) -> Status {
+    if (now.driver && now.driver->agent == agent_) return {};
+    return Error{Code::fenced, "another process runs this sweep now",
+                 "nothing is lost: it goes on with the same trials"};
+  };
+  BATON_TRY(ours(state()));
+  return history_->append(std::move(event), parts_.clock.wall_ms(), ours);
+}
+
+// False when there is nothing more to do.
+Result<bool> SweepDriver::act(const SweepStep& step) {
+  switch (step.kind) {
+    case SweepStep::Kind::ask:
+      BATON_TRY(ask());
+      return true;
+    case SweepStep::Kind::attend:
+      BATON_TRY(attend(step.trial));
+      return true;
+    case SweepStep::Kind::stop:
+      BATON_TRY(stop(step.trial));
+      return true;
+    case SweepStep::Kind::release:
+      parts_.runner.release_all();
+      stopping_ = running_;
+      return true;
+    case SweepStep::Kind::wait:
+      BATON_TRY(wait());
+      return true;
+    case SweepStep::Kind::leave:
+      return false;
+    case SweepStep::Kind::end: {
+      SweepEvent event;
+      event.type = SweepEventType::ended;
+      event.end = step.outcome;
+      event.reason = step.reason;
+      BATON_TRY(append(event));
+      return false;
+    }
+  }
+  return false;
+}
+
+Status SweepDriver::ask() {
+  const SweepState& now = state();
+  bool full = now.max_trials > 0 && now.trials.size() >= static_cast<size_t>(now.max_trials);
+  auto suggested = tuner_->ask(now, full);
+  if (suggested.is(Code::not_found) || suggested.is(Code::transient)) {
+    dry_ = true;
+    return {};
+  }
+  if (!suggested.ok()) return suggested.error();
+  const bool fresh = suggested->job.empty() && suggested->parent == 0;
+  if (suggested->job.empty()) suggested->job = new_job_id(parts_.clock.wall_ms());
+  BATON_ASSIGN(SweepEvent asked, append(*suggested));
+  tuner_->note(asked, now);
+  // A paused trial's job was stopped by us, not by hand, whatever this driver saw of it before.
+  seen_.erase(asked.trial);
+  // Nothing of a new trial's job can exist yet, so nothing is looked for.
+  if (!fresh) return attend(asked.trial);
+  BATON_TRY(make_job(asked.trial));
+  bool open = now.trial(asked.trial).state == SweepTrial::State::open;
+  return open ? start(asked.trial, nullptr) : Status();
+}
+
+Status SweepDriver::wait() {
+  int64_t now = parts_.clock.mono_ms();
+  int64_t until = std::min({next_beat_, next_look_, now + parts_.times.look});
+  BATON_ASSIGN(auto news, parts_.runner.wait(std::max<int64_t>(0, until - now)));
+  return on_news(news);
+}
+
+Status SweepDriver::on_news(const TrialRunner::News& news) {
+  if (news.leave) leaving_ = true;
+  if (news.stop) {
+    // Recorded first, so that jobs that end now are known to have been stopped with the sweep.
+    SweepEvent event;
+    event.type = SweepEventType::stop_requested;
+    event.reason = "stopped by Ctrl-C";
+    if (!state().stop_requested) BATON_TRY(append(event));
+    parts_.runner.stop_all();
+  }
+  for (uint64_t trial : news.ended) {
+    running_.erase(trial);
+    stopping_.erase(trial);
+    BATON_ASSIGN(History history, parts_.ledger.open(state().trial(trial).job));
+    BATON_TRY(conclude(trial, history));
+  }
+  int64_t now = parts_.clock.mono_ms();
+  if (now < next_look_) return {};
+  next_look_ = now + parts_.times.look;
+  BATON_TRY(history_->refresh());
+  if (!state().driver || state().driver->agent != agent_)
+    return Error{Code::fenced, "another process runs this sweep now", ""};
+  if (method_has_budgets(sweep().spec().method) && planned_ != state().max_trials)
+    BATON_TRY(rebuild_tuner());
+  BATON_TRY(look_elsewhere());
+  BATON_TRY(read_reports());
+  parts_.view.tick(state(), running_.size());
+  return {};
+}
+
+// Heartbeat and hints: failing to write one is no reason to stop.
+void SweepDriver::on_time() {
+  int64_t now = parts_.clock.mono_ms();
+  Status ignored;
+  if (now >= next_beat_) {
+    next_beat_ = now + parts_.times.beat;
+    ignored = parts_.sweeps.beat(sweep().base.id, claim_, Json{{"agent", agent_}});
+  }
+  if (now >= next_hint_) {
+    next_hint_ = now + parts_.times.hint;
+    ignored = parts_.sweeps.put_summary(*history_);
+  }
+  if (now >= next_save_) {
+    next_save_ = now + parts_.times.save;
+    ignored = parts_.sweeps.put_tuner(sweep().base.id, state(), tuner_->save());
+  }
+}
+
+}  // namespace baton

@@ -1,0 +1,123 @@
+// The driver of a sweep: asks the optimiser, makes jobs of its suggestions, sees that agents run
+// them, and records what came of them. All that it knows is in the store; it may be killed at any
+// moment.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/sweep_plan.h"
+#include "control/sweep_tuner.h"
+#include "control/trial_runner.h"
+#include "ledger/sweeps.h"
+
+namespace baton {
+
+struct SweepTimes {
+  int64_t beat = 5'000;       // heartbeat period
+  int64_t beat_ttl = 30'000;  // a heartbeat seen unchanged for so long is nobody's
+  int64_t look = 1'000;       // how often requests, reports and jobs elsewhere are looked at
+  int64_t hint = 2'000;       // how often summary.json is written at most
+  int64_t save = 15'000;      // the same for tuner.json
+};
+
+class SweepView {
+ public:
+  virtual ~SweepView() = default;
+  // An event was recorded, by whomever.
+  virtual void event(const SweepEvent& event, const SweepState& after) = 0;
+  // About once a second, and after every change.
+  virtual void tick(const SweepState& state, size_t running) = 0;
+  virtual void tell(const std::string& line) = 0;
+};
+
+struct SweepParts {
+  SweepLedger& sweeps;
+  Ledger& ledger;
+  Clock& clock;
+  TrialRunner& runner;
+  SweepView& view;
+  AgentIdentity identity;
+  int slots = 1;  // how many trials this machine has room for
+  SweepTimes times;
+};
+
+enum class SweepEnd {
+  ended,  // recorded: the state tells how
+  left,   // handed over; the sweep can be resumed
+};
+
+class SweepDriver {
+ public:
+  explicit SweepDriver(SweepParts& parts) : parts_(parts) {}
+  // Drives the sweep until it ends or this process is told to leave. `resume`, where given, is
+  // appended first if the sweep has ended, was asked to stop, or gets other limits by it.
+  // Code::fenced when a driver lives, or another one took over; Code::invalid when the sweep has
+  // ended.
+  Result<SweepEnd> run(const std::string& sweep, const std::optional<SweepEvent>& resume);
+  const SweepState& state() const { return history_->state(); }
+  const Sweep& sweep() const { return history_->sweep(); }
+  std::vector<Importance> importance() const { return tuner_->importance(); }
+
+ private:
+  // sweep_claim.cc
+  Status open(const std::string& sweep);
+  Status await_driver();
+  Status resume(const SweepEvent& event);
+  Status adopt_running();
+  Status claim();
+  Status rebuild_tuner();
+  // sweep_driver.cc
+  Result<bool> act(const SweepStep& step);
+  Status ask();
+  Status wait();
+  Status on_news(const TrialRunner::News& news);
+  void on_time();
+  SweepFacts facts() const;
+  Result<SweepEvent> append(SweepEvent event);
+  // sweep_trials.cc
+  Status attend(uint64_t trial);
+  Status make_job(uint64_t trial);
+  Status copy_checkpoint(const SweepTrial& trial);
+  Status start(uint64_t trial, const Summary* summary);
+  Status stop(uint64_t trial);
+  Status conclude(uint64_t trial, History& history);
+  Status conclude_stopped(uint64_t trial, History& history);
+  Status conclude_succeeded(uint64_t trial, History& history);
+  Status close(uint64_t trial, const Summary& summary, TrialOutcome outcome,
+               std::optional<double> value, const std::string& reason);
+  Status give_up(const std::string& reason);
+  bool wants_reports() const;
+  Status collect_reports(uint64_t trial, const History& history, SweepEvent& event);
+  Status record(SweepEvent& reported);
+  Status read_reports();
+  Status look_elsewhere();
+
+  struct Elsewhere {  // an agent on another machine
+    History history;
+    BeatWatch watch;
+  };
+
+  SweepParts& parts_;
+  std::optional<SweepHistory> history_;
+  std::optional<SweepTuner> tuner_;
+  std::vector<SweepEvent> events_;
+  std::string agent_;   // of our claim
+  uint64_t claim_ = 0;  // its number
+  std::set<uint64_t> running_, stopping_;
+  std::set<uint64_t> seen_;  // trials that this driver has had run
+  std::map<uint64_t, Elsewhere> elsewhere_;
+  std::map<uint64_t, std::pair<int, int>>
+      tries_;  // trial → attempts before the start, starts in vain
+  bool dry_ = false, leaving_ = false;
+  int planned_ = 0;  // the number of trials that the optimiser was last rebuilt for
+  std::optional<SweepStep> failure_;  // why the sweep is to end as failed
+  int64_t started_mono_ = 0;
+  int64_t next_beat_ = 0, next_look_ = 0, next_hint_ = 0, next_save_ = 0;
+};
+
+}  // namespace baton

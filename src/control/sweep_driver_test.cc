@@ -1,0 +1,222 @@
+// The driver on a store in memory, with agents that do at once what an agent leaves in the store.
+#include "control/sweep_driver.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+
+#include "base/ids.h"
+#include "control/requests.h"
+
+namespace baton {
+namespace {
+
+constexpr const char* kSpec =
+    "name: s\ncommand: p ${x}\nsweep:\n  metric: loss\n  method: random\n  trials: 6\n  parallel: "
+    "2\n"
+    "  parameters: {x: {min: 0, max: 1}}\n";
+
+// Runs a job when the driver waits; `outcome` decides how it ends.
+class FakeAgents : public TrialRunner {
+ public:
+  FakeAgents(Ledger& ledger, Clock& clock) : ledger_(ledger), clock_(clock) {}
+  Status start(uint64_t trial, const std::string& job) override {
+    ++starts[job];
+    waiting_.emplace_back(trial, job);
+    most = std::max(most, waiting_.size());
+    return {};
+  }
+  Status adopt(uint64_t, int64_t, uint64_t) override { return Error{Code::not_found, "", ""}; }
+  void stop_all() override {}
+  void release_all() override { waiting_.clear(); }
+  Result<News> wait(int64_t) override {
+    News news;
+    if (waiting_.empty()) return news;
+    auto [trial, job] = waiting_.front();
+    waiting_.pop_front();
+    run(trial, job);
+    news.ended = {trial};
+    return news;
+  }
+
+  std::map<std::string, int> starts;
+  size_t most = 0;
+  // For the n-th start of a trial: the outcome, and the line that its program reports.
+  std::function<Outcome(uint64_t trial, int start)> outcome = [](uint64_t, int) {
+    return Outcome::succeeded;
+  };
+  std::string name = "loss";
+
+ private:
+  void run(uint64_t trial, const std::string& job) {
+    auto history = ledger_.open(job);
+    ASSERT_TRUE(history.ok()) << history.error().message;
+    if (is_final(history->summary().state)) return;  // stopped before an agent claimed it
+    auto accept = [](const Summary&) { return Status(); };
+    Event event;
+    event.type = EventType::claimed;
+    event.attempt = history->summary().attempt + 1;
+    event.agent = new_nonce();
+    ASSERT_TRUE(history->append(event, clock_.wall_ms(), accept).ok());
+    std::string x = param_text(history->job().spec.params.back().second);
+    ASSERT_TRUE(ledger_
+                    .append_stream(job, "metrics", event.attempt, 0,
+                                   "{\"step\": 1, \"" + name + "\": " + x + "}\n")
+                    .ok());
+    Event ended;
+    ended.type = EventType::ended;
+    ended.attempt = event.attempt;
+    ended.outcome = outcome(trial, starts[job]);
+    ASSERT_TRUE(history->append(ended, clock_.wall_ms(), accept).ok());
+  }
+
+  Ledger& ledger_;
+  Clock& clock_;
+  std::deque<std::pair<uint64_t, std::string>> waiting_;
+};
+
+class NoView : public SweepView {
+ public:
+  void event(const SweepEvent&, const SweepState&) override {}
+  void tick(const SweepState&, size_t) override {}
+  void tell(const std::string& line) override { told.push_back(line); }
+  std::vector<std::string> told;
+};
+
+class Driver : public testing::Test {
+ protected:
+  void SetUp() override {
+    clock_.set_auto_advance(true);
+    sweep_.base.spec = *parse_spec(kSpec, "s.yaml", {});
+    sweep_.base.id = new_job_id(clock_.wall_ms());
+    sweep_.base.nonce = new_nonce();
+    sweep_.base.argv = {"/bin/sh", "-c", "p ${x}"};
+    ASSERT_TRUE(sweeps_.add_sweep(sweep_).ok());
+    ASSERT_TRUE(sweeps_.add_created(sweep_, "").ok());
+  }
+  Result<SweepEnd> drive(const std::optional<SweepEvent>& resume = std::nullopt) {
+    SweepParts parts{sweeps_, ledger_, clock_, agents_, view_, identity(), 8, {}};
+    return SweepDriver(parts).run(sweep_.base.id, resume);
+  }
+  static AgentIdentity identity() {
+    AgentIdentity self;
+    self.agent = new_nonce();
+    self.host = "here";
+    self.boot = "boot " + self.agent;  // as on another machine: judged by its heartbeat
+    return self;
+  }
+  SweepState state() {
+    auto history = sweeps_.open(sweep_.base.id);
+    EXPECT_TRUE(history.ok());
+    return history->state();
+  }
+
+  ManualClock clock_;
+  std::unique_ptr<ObjectStore> store_ = make_mem_store();
+  Ledger ledger_{*store_, clock_};
+  SweepLedger sweeps_{*store_, clock_};
+  FakeAgents agents_{ledger_, clock_};
+  NoView view_;
+  Sweep sweep_;
+};
+
+TEST_F(Driver, RunsAllTrialsAndNoMoreThanWantedAtOnce) {
+  auto end = drive();
+  ASSERT_TRUE(end.ok()) << end.error().message;
+  SweepState now = state();
+  EXPECT_TRUE(now.ended);
+  EXPECT_EQ(now.counts[0], 6);
+  EXPECT_EQ(agents_.most, 2u);
+  for (const auto& trial : now.trials)
+    EXPECT_DOUBLE_EQ(*trial.value, trial.params[0].second.get<double>());
+}
+
+TEST_F(Driver, APreemptedTrialIsStartedAgainAndCountsOnce) {
+  agents_.outcome = [](uint64_t, int start) {
+    return start < 3 ? Outcome::preempted : Outcome::succeeded;
+  };
+  ASSERT_TRUE(drive().ok());
+  SweepState now = state();
+  EXPECT_EQ(now.counts[0], 6);
+  for (const auto& trial : now.trials) EXPECT_EQ(trial.attempts, 3);
+}
+
+TEST_F(Driver, AFailedProgramIsAFailureWithoutValue) {
+  agents_.outcome = [](uint64_t trial, int) {
+    return trial % 2 ? Outcome::failed : Outcome::succeeded;
+  };
+  ASSERT_TRUE(drive().ok());
+  SweepState now = state();
+  EXPECT_EQ(now.counts[static_cast<size_t>(TrialOutcome::failed)], 3);
+  EXPECT_FALSE(now.trial(1).value);
+}
+
+TEST_F(Driver, AnUnknownMetricEndsTheSweepAndNamesWhatThereIs) {
+  agents_.name = "los";
+  auto end = drive();
+  ASSERT_TRUE(end.ok()) << end.error().message;
+  SweepState now = state();
+  EXPECT_EQ(now.outcome, SweepOutcome::failed);
+  EXPECT_NE(now.reason.find("there are: los; did you mean \"los\"?"), std::string::npos)
+      << now.reason;
+}
+
+TEST_F(Driver, AnAgentThatCannotClaimEndsTheSweepInsteadOfTryingForEver) {
+  class Dead : public FakeAgents {
+   public:
+    using FakeAgents::FakeAgents;
+    Status start(uint64_t trial, const std::string&) override {
+      ended_.push_back(trial);
+      return {};
+    }
+    Result<News> wait(int64_t) override {
+      News news;
+      news.ended = std::exchange(ended_, {});
+      return news;
+    }
+    std::vector<uint64_t> ended_;
+  } dead(ledger_, clock_);
+  SweepParts parts{sweeps_, ledger_, clock_, dead, view_, identity(), 8, {}};
+  ASSERT_TRUE(SweepDriver(parts).run(sweep_.base.id, std::nullopt).ok());
+  EXPECT_EQ(state().outcome, SweepOutcome::failed);
+}
+
+// Death between any two writes of the driver, at every place there is.
+TEST_F(Driver, CutOffAnywhereItGoesOnWithoutLosingOrRepeatingATrial) {
+  class Cut : public SweepView {
+   public:
+    explicit Cut(uint64_t at) : at_(at) {}
+    void event(const SweepEvent& event, const SweepState&) override {
+      if (event.number == at_) throw at_;
+    }
+    void tick(const SweepState&, size_t) override {}
+    void tell(const std::string&) override {}
+    uint64_t at_;
+  };
+  uint64_t cuts = 0;
+  for (uint64_t at = 3; at < 60 && !state().ended; at += 2) {
+    Cut cut(at);
+    FakeAgents agents(ledger_, clock_);  // the former's agents died with it
+    SweepParts parts{sweeps_, ledger_, clock_, agents, cut, identity(), 8, {}};
+    SweepTimes quick;
+    quick.beat_ttl = 20;
+    parts.times = quick;
+    try {
+      ASSERT_TRUE(SweepDriver(parts).run(sweep_.base.id, std::nullopt).ok());
+    } catch (uint64_t) {
+      ++cuts;
+    }
+  }
+  EXPECT_GT(cuts, 5u);
+  SweepState now = state();
+  EXPECT_TRUE(now.ended);
+  ASSERT_EQ(now.trials.size(), 6u);
+  EXPECT_EQ(now.counts[0], 6);
+  auto jobs = ledger_.list(100);
+  ASSERT_TRUE(jobs.ok());
+  EXPECT_EQ(jobs->size(), 6u);
+  EXPECT_TRUE(view_.told.empty());
+}
+
+}  // namespace
+}  // namespace baton

@@ -1,0 +1,127 @@
+// The page that `baton sweep plot` writes: styles and the script that draws; the data goes in
+// between.
+#include "control/sweep_plot.h"
+
+namespace baton {
+
+// Drawn with plain SVG, so that it needs nothing from elsewhere and prints well.
+const char* const kPlotHead = R"page(<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<style>
+:root { color-scheme: light dark; --ink: #1d2330; --dim: #6a7285; --line: #d5d9e2; --back: #fff; --good: #0b6e4f; --bad: #d9dde6; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e8ebf2; --dim: #98a1b5; --line: #394052; --back: #171a21; --good: #4fd6a5; --bad: #303746; } }
+body { font: 14px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--back); max-width: 1100px; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.3rem; margin: 0; } h2 { font-size: 1rem; margin: 2rem 0 .3rem; } p { color: var(--dim); margin: .2rem 0; }
+svg { width: 100%; height: auto; display: block; overflow: visible; }
+text { fill: var(--dim); font-size: 11px; } text.name { fill: var(--ink); font-weight: 600; }
+.axis { stroke: var(--line); } .best { stroke: var(--good); fill: none; stroke-width: 2; }
+.trial { fill: none; stroke-width: 1.2; opacity: .55; } .trial.hot { stroke-width: 3; opacity: 1; }
+circle { opacity: .75; } circle.hot { opacity: 1; stroke: var(--ink); stroke-width: 1.5; }
+.slices { display: grid; grid-template-columns: repeat(auto-fill, minmax(240px, 1fr)); gap: 1rem; }
+#tip { position: fixed; pointer-events: none; background: var(--back); border: 1px solid var(--line); border-radius: 4px; padding: .3rem .5rem; font-size: 12px; display: none; max-width: 24rem; }
+</style>
+)page";
+
+const char* const kPlotScript = R"page(<script>
+const data = JSON.parse(document.getElementById('data').textContent);
+const trials = data.trials, dims = data.parameters, metric = data.metric || 'value';
+const done = trials.filter(t => t.value !== null);
+const values = done.map(t => t.value);
+const low = Math.min(...values), high = Math.max(...values);
+const goodness = v => high > low ? (data.maximize ? (v - low) : (high - v)) / (high - low) : 1;
+// Ranks, not values, are coloured: one far outlier would make all others look the same.
+const sorted = [...values].sort((a, b) => goodness(a) - goodness(b));
+const shade = v => { const r = sorted.length > 1 ? sorted.indexOf(v) / (sorted.length - 1) : 1;
+  return `color-mix(in oklab, var(--good) ${Math.round(r * 100)}%, var(--bad))`; };
+const ns = 'http://www.w3.org/2000/svg';
+const node = (tag, attributes, parent, text) => { const e = document.createElementNS(ns, tag);
+  for (const k in attributes) e.setAttribute(k, attributes[k]); if (text !== undefined) e.textContent = text;
+  parent.append(e); return e; };
+const number = x => typeof x !== 'number' ? String(x) : x !== 0 && Math.abs(x) < 1e-3 ?
+  Number(x.toPrecision(4)).toExponential() : String(Number(x.toPrecision(4)));
+const canvas = (id, w, h) => node('svg', {viewBox: `0 0 ${w} ${h}`, role: 'img'}, document.getElementById(id));
+
+// A value's place in [0, 1] along its dimension; unused (conditional) parameters have none.
+function place(d, v) {
+  if (v === undefined) return null;
+  if (d.choices) return d.choices.length > 1 ? d.choices.findIndex(c => c === v) / (d.choices.length - 1) : .5;
+  return d.log ? Math.log(v / d.min) / Math.log(d.max / d.min) : (v - d.min) / (d.max - d.min);
+}
+function ticks(d) {
+  if (d.choices) return d.choices.map((c, i) => [d.choices.length > 1 ? i / (d.choices.length - 1) : .5, String(c)]);
+  const out = [];
+  if (d.log) { out.push([0, number(d.min)]);
+    for (let e = Math.ceil(Math.log10(d.min)); e <= Math.log10(d.max); e++) { const p = place(d, 10 ** e);
+      if (p > .08 && p < .92) out.push([p, '1e' + e]); }
+    out.push([1, number(d.max)]); }
+  else for (let i = 0; i <= 4; i++) out.push([i / 4, number(d.min + (d.max - d.min) * i / 4)]);
+  return out;
+}
+const tip = document.getElementById('tip');
+const marks = new Map();
+function mark(element, trial) {
+  if (!marks.has(trial.trial)) marks.set(trial.trial, []);
+  marks.get(trial.trial).push(element);
+  element.addEventListener('pointerenter', event => { marks.get(trial.trial).forEach(e => e.classList.add('hot'));
+    tip.textContent = `trial ${trial.trial}: ${trial.value === null ? trial.state : metric + ' ' + number(trial.value)} — ` +
+      Object.entries(trial.params).map(([k, v]) => `${k}=${number(v)}`).join(' ');
+    tip.style.display = 'block'; tip.style.left = Math.min(event.clientX + 12, innerWidth - 260) + 'px'; tip.style.top = event.clientY + 12 + 'px'; });
+  element.addEventListener('pointerleave', () => { marks.get(trial.trial).forEach(e => e.classList.remove('hot')); tip.style.display = 'none'; });
+}
+
+const value = {name: metric, min: low, max: high > low ? high : low + 1};
+function overTime() {
+  if (!done.length) return;
+  const w = 1000, h = 260, s = canvas('time', w, h), x = i => 60 + i * (w - 80) / Math.max(1, done.length - 1);
+  const y = v => 15 + (1 - place(value, v)) * (h - 45);
+  for (const [p, t] of ticks(value)) { const yy = 15 + (1 - p) * (h - 45);
+    node('line', {x1: 60, x2: w - 20, y1: yy, y2: yy, class: 'axis'}, s); node('text', {x: 54, y: yy + 4, 'text-anchor': 'end'}, s, t); }
+  const order = [...done].sort((a, b) => a.closed < b.closed ? -1 : a.closed > b.closed ? 1 : a.trial - b.trial);
+  let best = null, path = '';
+  order.forEach((t, i) => { best = best === null ? t.value : data.maximize ? Math.max(best, t.value) : Math.min(best, t.value);
+    path += i ? `H${x(i)}V${y(best)}` : `M${x(i)} ${y(best)}`; });
+  node('path', {d: path, class: 'best'}, s);
+  order.forEach((t, i) => mark(node('circle', {cx: x(i), cy: y(t.value), r: 3.5, fill: shade(t.value)}, s), t));
+  node('text', {x: w / 2, y: h - 4, 'text-anchor': 'middle'}, s, 'finished trials, in order; the line is the best so far');
+}
+function parallel() {
+  const axes = [...dims, value], w = 1000, h = 340, s = canvas('parallel', w, h);
+  const x = i => 50 + i * (w - 120) / Math.max(1, axes.length - 1), y = p => 35 + (1 - p) * (h - 60);
+  const order = [...done].sort((a, b) => goodness(a.value) - goodness(b.value));
+  for (const t of order) {
+    let path = '', over = '', last = null, skipped = false;
+    axes.forEach((d, i) => { const p = place(d, d === value ? t.value : t.params[d.name]);
+      if (p === null) { skipped = true; return; }
+      const here = `${x(i)} ${y(p)}`;
+      if (skipped && last) over += `M${last}L${here}`;  // past axes that the trial has no value on
+      path += `${last && !skipped ? 'L' : 'M'}${here}`; last = here; skipped = false; });
+    const stroke = `stroke: ${shade(t.value)}`;
+    mark(node('path', {d: path, class: 'trial', style: stroke}, s), t);
+    if (over) mark(node('path', {d: over, class: 'trial', style: stroke, 'stroke-dasharray': '2 4'}, s), t);
+  }
+  axes.forEach((d, i) => { node('line', {x1: x(i), x2: x(i), y1: y(0), y2: y(1), class: 'axis'}, s);
+    node('text', {x: x(i), y: 18, 'text-anchor': 'middle', class: 'name'}, s, d.name);
+    for (const [p, t] of ticks(d)) node('text', {x: x(i) + 5, y: y(p) + 4}, s, t); });
+}
+function slices() {
+  for (const d of dims) {
+    const w = 260, h = 190, s = node('svg', {viewBox: `0 0 ${w} ${h}`}, document.getElementById('slices'));
+    const x = p => 45 + p * (w - 60), y = v => 12 + (1 - place(value, v)) * (h - 50);
+    node('path', {d: `M45 12V${h - 38}H${w - 12}`, fill: 'none', class: 'axis'}, s);
+    node('text', {x: w / 2, y: h - 4, 'text-anchor': 'middle', class: 'name'}, s,
+      d.name + (d.share !== undefined ? ` (${Math.round(d.share * 100)} %)` : ''));
+    const shown = ticks(d), few = shown.length > 4 ? [shown[0], shown[Math.floor(shown.length / 2)], shown[shown.length - 1]] : shown;
+    for (const [p, t] of few) node('text', {x: x(p), y: h - 22, 'text-anchor': 'middle'}, s, t);
+    for (const v of [value.min, value.max]) node('text', {x: 40, y: y(v) + 4, 'text-anchor': 'end'}, s, number(v));
+    for (const t of done) { const p = place(d, t.params[d.name]);
+      // Choices are spread a little, so that trials do not hide each other.
+      if (p !== null) mark(node('circle', {cx: x(p) + (d.choices ? (t.trial * 7919 % 17 - 8) * .8 : 0), cy: y(t.value), r: 3, fill: shade(t.value)}, s), t); }
+  }
+}
+if (done.length) { overTime(); parallel(); slices(); }
+else document.getElementById('time').textContent = 'No trial has a value yet.';
+</script>
+</body></html>
+)page";
+
+}  // namespace baton

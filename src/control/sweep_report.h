@@ -1,0 +1,34 @@
+// What a sweep's records say, put together for people and for programs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "ledger/sweeps.h"
+#include "tune/tune.h"
+
+namespace baton {
+
+// One trial, as `baton sweep results --json` prints it.
+Json describe_trial(const SweepTrial& trial, uint64_t number);
+// The sweep without its trials, as `baton sweep show --json` prints it.
+Json describe_sweep(const Sweep& sweep, const SweepState& state,
+                    const std::vector<Importance>& importance);
+// All trials, a line each, in the order asked; RFC 4180.
+std::string trials_csv(const Sweep& sweep, const SweepState& state);
+
+// How much each parameter matters, by all closed trials and known points; empty without a metric.
+Result<std::vector<Importance>> sweep_importance(const Sweep& sweep, const SweepState& state);
+
+// Trials with a value, the best first.
+std::vector<uint64_t> ranked(const Sweep& sweep, const SweepState& state);
+// Best value so far after each trial that was closed with a value, in the order of closing.
+std::vector<double> best_so_far(const Sweep& sweep, const SweepState& state);
+
+// "lr=0.001 width=64".
+std::string params_text(const Params& params);
+// A number as people read it, six digits.
+std::string short_number(double value);
+
+}  // namespace baton

@@ -1,0 +1,152 @@
+#include "control/sweep_submit.h"
+
+#include <fmt/format.h>
+#include <sched.h>
+#include <sys/sysinfo.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/text.h"
+#include "control/sweep_tuner.h"
+#include "os/files.h"
+
+namespace baton {
+namespace {
+
+constexpr size_t kMaxFiles = 5'000;
+constexpr uint64_t kMaxFileBytes = 1 << 20;
+
+// Looks for words in the files of a directory; gives up, as if all had been found, on very many.
+class CodeSearch {
+ public:
+  explicit CodeSearch(std::vector<std::string> names) : missing_(std::move(names)) {}
+
+  void look_into(const std::string& directory) {
+    auto names = list_dir(directory);
+    if (!names.ok()) return missing_.clear();  // what cannot be read may hold them all
+    for (const auto& name : *names) {
+      if (missing_.empty()) return;
+      if (name == ".git") continue;
+      std::string path = join_path(directory, name);
+      if (is_directory(path))
+        look_into(path);
+      else
+        look_at(path);
+    }
+  }
+  const std::vector<std::string>& missing() const { return missing_; }
+
+ private:
+  void look_at(const std::string& path) {
+    if (++files_ > kMaxFiles) return missing_.clear();
+    auto text = read_file(path, kMaxFileBytes);
+    if (!text.ok()) return;  // not a program: too large, a socket, …
+    std::erase_if(missing_,
+                  [&](const std::string& name) { return mentions_parameter(*text, name); });
+  }
+
+  std::vector<std::string> missing_;
+  size_t files_ = 0;
+};
+
+std::vector<std::string> not_in_command(const Job& base) {
+  std::string command = base.spec.command;
+  for (const auto& word : base.spec.command_list) command += " " + word;
+  std::vector<std::string> names;
+  for (const auto& dimension : base.spec.sweep->space.dimensions) {
+    bool given = std::any_of(base.spec.params.begin(), base.spec.params.end(),
+                             [&](const auto& param) { return param.first == dimension.name; });
+    if (!given && !mentions_parameter(command, dimension.name)) names.push_back(dimension.name);
+  }
+  return names;
+}
+
+Status check_used(const Job& base) {
+  auto names = not_in_command(base);
+  if (names.empty() || !base.spec.code) return {};
+  CodeSearch search(names);
+  search.look_into(*base.spec.code);
+  if (search.missing().empty()) return {};
+  const std::string& name = search.missing().front();
+  return Error{
+      Code::invalid,
+      fmt::format("{}: sweep.parameters.{} is never used: neither the command nor any file in {} "
+                  "mentions it",
+                  printable(base.spec_file), name, printable(*base.spec.code)),
+      fmt::format(
+          "write ${{{0}}} in the command, or, if the program reads it in a way that does not "
+          "name it, give {0} a value in params too",
+          name)};
+}
+
+bool same_goal(const SweepSpec& a, const SweepSpec& b) {
+  return a.metric == b.metric && a.maximize == b.maximize;
+}
+
+}  // namespace
+
+Status check_sweep(const Job& base) {
+  const SweepSpec& spec = *base.spec.sweep;
+  auto tuner = make_sweep_tuner(spec, spec.trials);
+  if (!tuner.ok()) return tuner.error().within(printable(base.spec_file) + ": sweep");
+  return check_used(base);
+}
+
+Result<std::vector<WarmPoint>> warm_points(const Job& base, const SweepHistory& other,
+                                           size_t& left_out) {
+  const SweepSpec &spec = *base.spec.sweep, &from = other.sweep().spec();
+  const std::string& id = other.sweep().base.id;
+  if (!same_goal(spec, from) || spec.metric.empty())
+    return Error{Code::invalid,
+                 fmt::format("sweep {} is no help for this one: it {}s {}, and this one {}s {}", id,
+                             from.maximize ? "maximize" : "minimize",
+                             from.metric.empty() ? "nothing" : printable(from.metric),
+                             spec.maximize ? "maximize" : "minimize",
+                             spec.metric.empty() ? "nothing" : printable(spec.metric)),
+                 "--warm-from takes a sweep with the same metric and goal"};
+  std::vector<WarmPoint> all = other.sweep().warm, points;
+  for (const auto& trial : other.state().trials)
+    if (trial.state == SweepTrial::State::closed && trial.value)
+      all.push_back({trial.params, *trial.value});
+  Status last;
+  for (auto& point : all) {
+    Status fits = check_params(spec.space, point.params);
+    if (fits.ok())
+      points.push_back(std::move(point));
+    else
+      last = fits;
+  }
+  left_out = all.size() - points.size();
+  if (points.empty())
+    return Error{Code::invalid,
+                 all.empty() ? fmt::format("sweep {} has no finished trial to learn from", id)
+                             : fmt::format("no trial of sweep {} fits this one: {}", id,
+                                           last.error().message),
+                 "leave --warm-from out, or name another sweep"};
+  return points;
+}
+
+Status submit_sweep(SubmitParts& parts, SweepLedger& sweeps, Sweep& sweep) {
+  BATON_ASSIGN(CodeSnapshot code, prepare(parts, sweep.base));
+  BATON_TRY(sweeps.add_sweep(sweep));
+  std::string object;
+  if (!code.tree_hash.empty()) {
+    BATON_ASSIGN(object, store_code(sweeps.store(), code));
+  }
+  return sweeps.add_created(sweep, object);
+}
+
+int machine_slots(const Spec& spec) {
+  double slots = 1e9;
+  cpu_set_t cpus;
+  if (spec.cpus > 0 && sched_getaffinity(0, sizeof cpus, &cpus) == 0)
+    slots = std::min(slots, std::floor(CPU_COUNT(&cpus) / spec.cpus));
+  struct sysinfo machine {};
+  if (spec.memory > 0 && sysinfo(&machine) == 0)
+    slots = std::min(slots, std::floor(static_cast<double>(machine.totalram) * machine.mem_unit /
+                                       static_cast<double>(spec.memory)));
+  return static_cast<int>(std::max(slots, 1.0));
+}
+
+}  // namespace baton

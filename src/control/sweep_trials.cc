@@ -1,0 +1,279 @@
+// A trial's way: from the record that asks for it to the record that closes it.
+#include <fmt/format.h>
+
+#include "control/inspect.h"
+#include "control/requests.h"
+#include "control/sweep_driver.h"
+#include "control/sweep_value.h"
+#include "ledger/start.h"
+
+namespace baton {
+namespace {
+
+constexpr int kStartsInVain = 3;
+constexpr int kCopies = 10;
+constexpr size_t kReportsPerEvent = 5'000;
+
+bool machine_goes(const Summary& summary) {
+  if (summary.attempts.empty() || !summary.attempts.back().noticed) return false;
+  const std::string& source = summary.attempts.back().noticed->source;
+  return source != "request" && source != "file" && source != "signal";
+}
+
+}  // namespace
+
+// Makes what is recorded of the trial so: its job, and an agent that runs it.
+Status SweepDriver::attend(uint64_t trial) {
+  const std::string job = state().trial(trial).job;
+  auto opened = parts_.ledger.open(job);
+  if (opened.is(Code::not_found)) {
+    BATON_TRY(make_job(trial));
+    if (state().trial(trial).state == SweepTrial::State::closed) return {};
+    opened = parts_.ledger.open(job);
+  }
+  if (!opened.ok()) return opened.error();
+  History& history = *opened;
+  const Summary& summary = history.summary();
+  if (is_final(summary.state)) return conclude(trial, history);
+  bool judged = state().trial(trial).state != SweepTrial::State::open;
+  if (summary.state == State::pending) {
+    if (!judged) return start(trial, &summary);
+    BATON_TRY(request_stop(parts_.ledger, history, "stopped by its sweep"));
+    return conclude(trial, history);
+  }
+  const Event owner = summary.attempts.back().claimed;
+  if (owner_is_gone(owner)) return start(trial, &summary);
+  seen_.insert(trial);
+  running_.insert(trial);
+  if (owner.boot == parts_.identity.boot) {
+    Status adopted = parts_.runner.adopt(trial, owner.pid, owner.pid_start);
+    if (adopted.ok()) return {};
+    running_.erase(trial);
+    return adopted.is(Code::not_found) ? start(trial, &summary) : adopted;
+  }
+  elsewhere_.emplace(trial,
+                     Elsewhere{std::move(history), BeatWatch(parts_.clock, parts_.times.beat_ttl)});
+  return {};
+}
+
+// What an earlier driver's agents still run is watched from the start, whatever is decided next.
+Status SweepDriver::adopt_running() {
+  for (uint64_t trial : std::vector<uint64_t>(state().open)) {
+    auto history = parts_.ledger.open(state().trial(trial).job);
+    if (history.is(Code::not_found)) continue;
+    if (!history.ok()) return history.error();
+    const Summary& summary = history->summary();
+    if (summary.state == State::running && !owner_is_gone(summary.attempts.back().claimed))
+      BATON_TRY(attend(trial));
+  }
+  return {};
+}
+
+// A function of the record and the event: whoever makes it makes the same (section 11).
+Status SweepDriver::make_job(uint64_t trial) {
+  BATON_ASSIGN(Job job, trial_job(sweep(), trial, state().trial(trial)));
+  if (job.starts) BATON_TRY(copy_checkpoint(state().trial(trial)));
+  BATON_TRY(parts_.ledger.add_job(job));
+  Status created = parts_.ledger.add_created(job, state().code_object);
+  if (created.is(Code::exists))
+    return close(trial, Summary(), TrialOutcome::stopped, {}, created.error().message);
+  return created;
+}
+
+// From the parent's last commit, which may be cleaned away while it is read: then a later one
+// stands.
+Status SweepDriver::copy_checkpoint(const SweepTrial& trial) {
+  const std::string& parent = state().trial(trial.parent).job;
+  Status copied;
+  for (int tries = 0; tries < kCopies; ++tries) {
+    auto history = parts_.ledger.open(parent);
+    if (!history.ok() && !history.is(Code::not_found)) return history.error();
+    std::optional<Event> last;
+    if (history.ok() && !history->summary().commits.empty())
+      last = history->summary().commits.back();
+    copied = copy_start(parts_.ledger.store(), parent, last, trial.job);
+    if (!copied.is(Code::not_found)) return copied;
+  }
+  return copied;
+}
+
+// `summary`: of the job, null for one that was just made.
+Status SweepDriver::start(uint64_t trial, const Summary* summary) {
+  int attempts = summary ? summary->attempt : 0;
+  auto [known, fresh] = tries_.try_emplace(trial, attempts, 0);
+  if (!fresh && known->second.first != attempts) known->second = {attempts, 0};
+  const std::string& job = state().trial(trial).job;
+  if (++known->second.second > kStartsInVain)
+    return give_up(
+        fmt::format("trial {} cannot be run: its agent ends at once; its log is {}/run/{}"
+                    ".log in baton's home",
+                    trial, "", job));
+  BATON_TRY(parts_.runner.start(trial, job));
+  running_.insert(trial);
+  seen_.insert(trial);
+  return {};
+}
+
+Status SweepDriver::stop(uint64_t trial) {
+  stopping_.insert(trial);
+  BATON_ASSIGN(History history, parts_.ledger.open(state().trial(trial).job));
+  if (is_final(history.summary().state)) return {};  // its agent is about to end
+  const char* why = state().trial(trial).state == SweepTrial::State::open ? "the sweep stops"
+                                                                          : "stopped by its sweep";
+  Status asked = request_stop(parts_.ledger, history, why);
+  // It may have ended by itself just now.
+  return asked.is(Code::invalid) || asked.is(Code::fenced) ? Status() : asked;
+}
+
+// An agent has ended, or the job was found final.
+Status SweepDriver::conclude(uint64_t trial, History& history) {
+  const Summary& summary = history.summary();
+  if (!is_final(summary.state)) {
+    // Preempted, or its agent was killed: it stays open, and is attended to again.
+    if (machine_goes(summary) && seen_.contains(trial)) leaving_ = true;
+    return {};
+  }
+  if (wants_reports() && state().trial(trial).state == SweepTrial::State::open) {
+    SweepEvent rest;
+    BATON_TRY(collect_reports(trial, history, rest));
+    BATON_TRY(record(rest));
+  }
+  const SweepTrial::State judged = state().trial(trial).state;
+  if (judged == SweepTrial::State::pausing) {
+    SweepEvent event;
+    event.type = SweepEventType::paused;
+    event.trial = trial;
+    auto paused = append(event);
+    return paused.ok() ? Status() : Status(paused.error());
+  }
+  // A program that came to its end before it was stopped counts as any other.
+  if (judged == SweepTrial::State::pruning && summary.state != State::succeeded) {
+    const auto& [step, value] = state().trial(trial).reports.back();
+    bool complete = sweep().spec().max_step > 0 && step >= sweep().spec().max_step;
+    return close(trial, summary, complete ? TrialOutcome::value : TrialOutcome::pruned, value, "");
+  }
+  if (summary.state == State::succeeded) return conclude_succeeded(trial, history);
+  if (summary.state == State::failed)
+    return close(trial, summary, TrialOutcome::failed, {}, summary.reason);
+  return conclude_stopped(trial, history);
+}
+
+Status SweepDriver::conclude_stopped(uint64_t trial, History& history) {
+  const Summary& summary = history.summary();
+  // Stopped with the sweep: it stays open, and goes on when the sweep is resumed.
+  if (leaving_ || failure_ || reached_limit(state(), facts(), sweep().spec().maximize).has_value())
+    return {};
+  if (summary.stop_requested && seen_.contains(trial))
+    return close(trial, summary, TrialOutcome::stopped, {}, summary.reason);
+  // Stopped with the sweep before it was resumed, or for want of something on this machine.
+  if (seen_.contains(trial))
+    return give_up(fmt::format("trial {} cannot be run here: {}", trial, summary.reason));
+  BATON_TRY(request_resume(parts_.ledger, history, "its sweep goes on"));
+  return start(trial, &history.summary());
+}
+
+Status SweepDriver::conclude_succeeded(uint64_t trial, History& history) {
+  const SweepSpec& spec = sweep().spec();
+  const Summary& summary = history.summary();
+  if (spec.metric.empty()) return close(trial, summary, TrialOutcome::value, {}, "");
+  BATON_ASSIGN(std::string lines, read_metrics(parts_.ledger, history));
+  TrialValue found = trial_value(lines, spec);
+  if (found.value) return close(trial, summary, TrialOutcome::value, found.value, "");
+  bool known = state().counts[0] + state().counts[1] > 0;
+  BATON_TRY(close(trial, summary, TrialOutcome::failed, {}, found.problem));
+  if (!found.unknown || known) return {};
+  return give_up(fmt::format("trial {}: {}", trial, found.problem));
+}
+
+Status SweepDriver::close(uint64_t trial, const Summary& summary, TrialOutcome outcome,
+                          std::optional<double> value, const std::string& reason) {
+  SweepEvent event;
+  event.type = SweepEventType::closed;
+  event.trial = trial;
+  event.outcome = outcome;
+  event.value = value;
+  event.reason = reason;
+  event.ran_ms = summary.ran_ms;
+  event.attempts = summary.attempt;
+  BATON_ASSIGN(SweepEvent closed, append(event));
+  tuner_->note(closed, state());
+  tries_.erase(trial);
+  parts_.view.tick(state(), running_.size());
+  return {};
+}
+
+// Ends the sweep for a reason that concerns all its trials; those that run are stopped and stay
+// open.
+Status SweepDriver::give_up(const std::string& reason) {
+  if (failure_) return {};
+  failure_ = SweepStep{SweepStep::Kind::end, 0, SweepOutcome::failed, reason};
+  for (uint64_t trial : std::set<uint64_t>(running_))
+    if (!stopping_.contains(trial)) BATON_TRY(stop(trial));
+  return {};
+}
+
+bool SweepDriver::wants_reports() const {
+  const SweepSpec& spec = sweep().spec();
+  return method_has_budgets(spec.method) || spec.stop_early.has_value();
+}
+
+// Adds what the trial has reported since the last look, up to a verdict: what comes after one does
+// not count.
+Status SweepDriver::collect_reports(uint64_t trial, const History& history, SweepEvent& event) {
+  const SweepTrial& known = state().trial(trial);
+  BATON_ASSIGN(std::string lines, read_metrics(parts_.ledger, history));
+  int64_t after = known.reports.empty() ? INT64_MIN : known.reports.back().first;
+  for (const auto& [step, value] : new_reports(lines, sweep().spec().metric, after)) {
+    event.reports.push_back({trial, step, value});
+    Verdict verdict = tuner_->report(trial, step, value);
+    if (verdict != Verdict::go_on) event.verdicts.emplace_back(trial, verdict == Verdict::stop);
+    if (verdict != Verdict::go_on || event.reports.size() >= kReportsPerEvent) break;
+  }
+  return {};
+}
+
+Status SweepDriver::record(SweepEvent& reported) {
+  if (reported.reports.empty()) return {};
+  reported.type = SweepEventType::reported;
+  auto appended = append(reported);
+  return appended.ok() ? Status() : Status(appended.error());
+}
+
+// What running trials have reported, where the method wants to know.
+Status SweepDriver::read_reports() {
+  if (!wants_reports()) return {};
+  SweepEvent event;
+  for (uint64_t trial : running_) {
+    if (state().trial(trial).state != SweepTrial::State::open) continue;
+    auto history = parts_.ledger.open(state().trial(trial).job);
+    if (!history.ok()) continue;  // looked at again in a moment
+    BATON_TRY(collect_reports(trial, *history, event));
+  }
+  return record(event);
+}
+
+// Agents on other machines, which only the store tells of.
+Status SweepDriver::look_elsewhere() {
+  std::vector<uint64_t> done;
+  for (auto& [trial, other] : elsewhere_) {
+    BATON_TRY(other.history.refresh());
+    const Summary& summary = other.history.summary();
+    bool over = summary.state != State::running;
+    if (!over) {
+      auto beat = parts_.ledger.read_beat(other.history.job().id, summary.attempt);
+      if (!beat.ok() && !beat.is(Code::not_found)) return beat.error();
+      if (!other.watch.stale(beat.ok() ? *beat : "")) continue;
+      BATON_TRY(end_as_lost(parts_.ledger, other.history));
+    }
+    done.push_back(trial);
+  }
+  for (uint64_t trial : done) {
+    auto other = elsewhere_.extract(trial);
+    running_.erase(trial);
+    stopping_.erase(trial);
+    BATON_TRY(conclude(trial, other.mapped().history));
+  }
+  return {};
+}
+
+}  // namespace baton

@@ -1,0 +1,191 @@
+#include "control/sweep_tuner.h"
+
+#include <algorithm>
+
+#include "model/sweep_params.h"
+#include "tune/stop_early.h"
+
+namespace baton {
+namespace {
+
+TuneOptions tune_options(const SweepSpec& spec, int trials) {
+  TuneOptions options;
+  options.method = spec.method;
+  options.goal = spec.maximize ? Goal::maximize : Goal::minimize;
+  options.seed = spec.seed;
+  options.acquisition = spec.acquisition;
+  options.failures = spec.penalise ? Failures::penalise : Failures::exclude;
+  options.trials = static_cast<uint64_t>(trials);
+  options.parallel = spec.parallel;
+  options.max_step = spec.max_step;
+  options.min_step = spec.min_step;
+  options.reduction = spec.reduction;
+  return options;
+}
+
+bool same_params(const Params& a, const Params& b) {
+  return dump_json(params_object(a)) == dump_json(params_object(b));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Tuner>> make_sweep_tuner(const SweepSpec& spec, int trials) {
+  TuneOptions options = tune_options(spec, trials);
+  BATON_ASSIGN(auto tuner, make_tuner(spec.space, options));
+  if (!spec.stop_early) return tuner;
+  return make_stop_early(std::move(tuner), {spec.stop_early->after, spec.stop_early->grace},
+                         options.goal);
+}
+
+Result<SweepTuner> SweepTuner::fresh(const Sweep& sweep, int trials) {
+  BATON_ASSIGN(auto tuner, make_sweep_tuner(sweep.spec(), trials));
+  for (const auto& point : sweep.warm) BATON_TRY(tuner->add(point.params, point.value));
+  return SweepTuner(std::move(tuner), trials);
+}
+
+Result<SweepTuner> SweepTuner::rebuild(const Sweep& sweep, const SweepState& state,
+                                       const std::vector<SweepEvent>& events, const Json* saved,
+                                       uint64_t saved_at) {
+  // Where the plan decides what is suggested, an extended sweep goes by its new plan.
+  std::vector<int> plans = {sweep.spec().trials};
+  if (method_has_budgets(sweep.spec().method) && state.max_trials != plans[0])
+    plans.insert(plans.begin(), state.max_trials);
+  for (int trials : plans) {
+    BATON_ASSIGN(SweepTuner tuner, fresh(sweep, trials));
+    bool usable = saved && saved_at <= events.size() && get_int(*saved, "trials") == trials;
+    if (usable && tuner.load(*saved) && tuner.replay(events, saved_at)) return tuner;
+    BATON_ASSIGN(SweepTuner again, fresh(sweep, trials));
+    if (again.replay(events, 0)) return again;
+  }
+  BATON_ASSIGN(SweepTuner other, fresh(sweep, plans[0]));
+  other.afresh_ = true;
+  BATON_TRY(other.learn_closed(state));
+  return other;
+}
+
+bool SweepTuner::load(const Json& saved) {
+  if (!saved.is_object() || !saved.contains("tuner") || !saved.contains("asks")) return false;
+  auto tuner = load_any_tuner(saved["tuner"]);
+  if (!tuner.ok() || !saved["asks"].is_array()) return false;
+  std::map<uint64_t, uint64_t> asks;
+  for (const Json& pair : saved["asks"]) {
+    bool good = pair.is_array() && pair.size() == 2 && pair[0].is_number_unsigned() &&
+                pair[1].is_number_unsigned();
+    if (!good) return false;
+    asks[pair[0].get<uint64_t>()] = pair[1].get<uint64_t>();
+  }
+  tuner_ = std::move(*tuner);
+  asks_ = std::move(asks);
+  afresh_ = get_bool(saved, "afresh");
+  return true;
+}
+
+Json SweepTuner::save() const {
+  Json asks = Json::array();
+  for (const auto& [trial, ask] : asks_) asks.push_back(Json::array({trial, ask}));
+  return Json{{"tuner", tuner_->save()},
+              {"asks", std::move(asks)},
+              {"trials", trials_},
+              {"afresh", afresh_}};
+}
+
+bool SweepTuner::replay(const std::vector<SweepEvent>& events, size_t from) {
+  return std::all_of(events.begin() + static_cast<long>(from), events.end(),
+                     [&](const SweepEvent& event) { return replay(event); });
+}
+
+// False when the optimiser answers otherwise than it did when the event was recorded.
+bool SweepTuner::replay(const SweepEvent& event) {
+  if (event.type == SweepEventType::asked) {
+    auto suggestion = tuner_->ask();
+    if (!suggestion.ok() || suggestion->id != event.ask ||
+        !same_params(suggestion->params, event.params))
+      return false;
+    asks_[event.trial] = event.ask;
+  }
+  for (const auto& one : event.reports) report(one.trial, one.step, one.value);
+  if (event.type == SweepEventType::closed) close(event, {});
+  return true;
+}
+
+Status SweepTuner::learn_closed(const SweepState& state) {
+  for (const auto& trial : state.trials)
+    if (trial.state == SweepTrial::State::closed && trial.value)
+      BATON_TRY(tuner_->add(trial.params, *trial.value));
+  return {};
+}
+
+uint64_t SweepTuner::trial_of(uint64_t ask) const {
+  for (const auto& [trial, known] : asks_)
+    if (known == ask) return trial;
+  return 0;
+}
+
+uint64_t SweepTuner::parent_of(uint64_t ask, const SweepState& state) const {
+  if (uint64_t trial = trial_of(ask)) return trial;
+  if (afresh_) return 0;  // the numbers of closed trials are an earlier optimiser's
+  for (size_t i = 0; i < state.trials.size(); ++i)
+    if (state.trials[i].ask == ask) return i + 1;
+  return 0;
+}
+
+Result<SweepEvent> SweepTuner::ask(const SweepState& state, bool only_paused) {
+  Json before = only_paused ? tuner_->save() : Json();
+  BATON_ASSIGN(Suggestion suggestion, tuner_->ask());
+  SweepEvent event;
+  event.type = SweepEventType::asked;
+  event.ask = suggestion.id;
+  event.params = suggestion.params;
+  event.until = suggestion.until;
+  if (suggestion.resumed) {
+    event.trial = trial_of(suggestion.id);
+    if (event.trial == 0)
+      return Error{Code::permanent, "the optimiser resumes an unknown trial", ""};
+    event.job = state.trial(event.trial).job;
+    return event;
+  }
+  if (only_paused) {
+    // As if it had not been asked, so that a replay, which will not ask here, agrees.
+    BATON_ASSIGN(tuner_, load_any_tuner(before));
+    return Error{Code::not_found, "no paused trial is to go on", ""};
+  }
+  event.trial = state.trials.size() + 1;
+  event.parent = suggestion.parent ? parent_of(suggestion.parent, state) : 0;
+  return event;
+}
+
+Verdict SweepTuner::report(uint64_t trial, int64_t step, double value) {
+  auto ask = asks_.find(trial);
+  if (ask == asks_.end()) return Verdict::go_on;
+  auto verdict = tuner_->report(ask->second, step, value);
+  if (!verdict.ok()) return Verdict::go_on;  // closed already, by an earlier verdict
+  if (*verdict == Verdict::stop) asks_.erase(ask);
+  return *verdict;
+}
+
+void SweepTuner::note(const SweepEvent& event, const SweepState& state) {
+  if (event.type == SweepEventType::asked) asks_[event.trial] = event.ask;
+  if (event.type == SweepEventType::closed) close(event, state);
+}
+
+void SweepTuner::close(const SweepEvent& event, const SweepState& state) {
+  auto known = asks_.find(event.trial);
+  if (known == asks_.end()) {
+    // Asked by an earlier optimiser: what it found is a known point for this one.
+    bool learn = afresh_ && event.value && event.trial <= state.trials.size();
+    if (learn) {
+      Status ignored = tuner_->add(state.trial(event.trial).params, *event.value);
+      (void)ignored;  // one point less to learn from
+    }
+    return;
+  }
+  uint64_t ask = known->second;
+  asks_.erase(known);
+  Status told;
+  if (event.outcome == TrialOutcome::value) told = tuner_->tell(ask, event.value.value_or(0));
+  if (event.outcome == TrialOutcome::failed) told = tuner_->fail(ask);
+  if (event.outcome == TrialOutcome::stopped) told = tuner_->forget(ask);
+  (void)told;  // it is open, as asks_ says
+}
+
+}  // namespace baton

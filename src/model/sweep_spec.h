@@ -1,0 +1,53 @@
+// SweepSpec: what `sweep:` in a spec asks for.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "model/space.h"
+
+namespace baton {
+
+// Stops trials that are clearly worse than the others at the same step.
+struct StopEarly {
+  int after = 2;      // trials that must have come to a step before others are stopped there
+  int64_t grace = 1;  // nothing is stopped at this step or before
+  bool operator==(const StopEarly&) const = default;
+};
+
+struct SweepSpec {
+  std::string metric;     // name of the reported number to optimise; "": none, nothing is learnt
+  bool maximize = false;  // goal
+  bool best = false;      // the best report of a trial counts instead of its last one
+  std::string method = "bayes";  // one of sweep_methods()
+  std::string acquisition;       // bayes only; "": its default
+  int trials = 0;                // 0: as many as the method and the budget give
+  int parallel = 1;              // how many run at once at most, >= 1
+  Space space;
+  std::optional<StopEarly> stop_early;
+  int64_t time_ms = 0;           // budget.time, of the whole sweep; 0: no limit
+  std::optional<double> target;  // budget.target: a trial as good as this ends the sweep
+  bool penalise = false;         // failures: penalise; else they are excluded
+  uint64_t seed = 0;
+  int64_t max_step = 0;  // asha, hyperband, pbt: the reported step at which a trial is complete
+  int64_t min_step = 1;  // the first step at which trials are compared
+  int reduction = 3;     // asha, hyperband: by what factor rungs thin out
+  bool operator==(const SweepSpec&) const = default;
+};
+
+// The methods that a spec can name.
+const std::vector<std::string>& sweep_methods();
+// Whether the method only makes sense with a metric, and whether it looks at reports on the way.
+bool method_learns(const std::string& method);
+bool method_has_budgets(const std::string& method);
+
+// Whether a text, such as a command or a program, mentions the parameter or its variable.
+bool mentions_parameter(const std::string& text, const std::string& name);
+
+// The shape of the YAML, every default filled in.
+Json sweep_to_json(const SweepSpec& sweep);
+
+}  // namespace baton

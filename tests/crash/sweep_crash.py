@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+"""Kills a sweep's process, its agents and its programs at random moments, and proves that every trial counts once.
+
+    tests/crash/sweep_crash.py --seed 17        replays one seed, verbosely
+    tests/crash/sweep_crash.py --seeds 0-99     runs many, two at a time; prints the seeds that failed
+
+Every seed draws how many trials run at once, what is killed, how often, and after how long; half of them also let the
+store break between writes ($BATON_TEST_FAULTS) in the sweep's own process.
+"""
+import argparse
+import concurrent.futures
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from crash import Failure, command_of, descendants  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+TRIALS = 8
+MAX_ROUNDS = 40
+
+# Tells of a second copy of a trial that runs at the same time, and reports a value that only x decides.
+PROGRAM = """
+exec 9< /data/lock.$BATON_TRIAL
+flock -n 9 || { echo another copy of this trial is running; exit 9; }
+sleep 0.0$((BATON_TRIAL % 4 * 2 + 1))
+echo "{\\"step\\": 1, \\"loss\\": $BATON_PARAM_X}" >> $BATON_METRICS_FILE
+"""
+
+
+class SweepTrial:
+    """One seed: a store, a sweep, and a plan of kills."""
+
+    def __init__(self, binary, seed, directory, verbose):
+        self.binary, self.seed, self.verbose = binary, seed, verbose
+        self.random = random.Random(seed)
+        self.victims = self.random.choice(["driver", "agents", "programs", "all", "all"])
+        self.faulty = self.random.random() < 0.5
+        self.dir = pathlib.Path(directory)
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith("BATON_")}
+        self.env.update(BATON_HOME=str(self.dir / "home"))
+        self.kills = 0
+
+    def say(self, text):
+        if self.verbose:
+            print(f"[seed {self.seed}] {text}", flush=True)
+
+    def baton(self, *words, check=True):
+        done = subprocess.run([self.binary, *words], env=self.env, capture_output=True, text=True, timeout=60,
+                              stdin=subprocess.DEVNULL, check=False)
+        if check and done.returncode != 0:
+            raise Failure(f"baton {' '.join(words)} ended with {done.returncode}: {done.stdout}{done.stderr}")
+        return done
+
+    def prepare(self):
+        (self.dir / "code").mkdir()
+        (self.dir / "code" / "run.sh").write_text(PROGRAM)
+        (self.dir / "data").mkdir()
+        for trial in range(1, TRIALS + 1):
+            (self.dir / "data" / f"lock.{trial}").touch()
+        (self.dir / "baton.yaml").write_text(
+            "name: crash\nimage: host\ncode: ./code\ncommand: [sh, run.sh]\nretries: 1000\n"
+            f"data: {{/data: ./data}}\nsweep:\n  metric: loss\n  method: random\n  seed: {self.seed}\n"
+            f"  trials: {TRIALS}\n  parallel: {self.random.randint(1, 3)}\n  parameters: {{x: {{min: 0, max: 1}}}}\n")
+
+    def sweeps(self):
+        return self.baton("sweep", "ls", "--ids").stdout.split()
+
+    def kill_something(self, driver):
+        below = [(pid, command_of(pid)) for pid in everything_of(self.dir, driver.pid)]
+        agents = [pid for pid, command in below if " agent " in command]
+        programs = [pid for pid, command in below if command.startswith("sh run.sh")]
+        chosen = {"driver": [driver.pid], "agents": self.some(agents), "programs": self.some(programs),
+                  "all": self.some(agents + programs) + self.some([driver.pid])}[self.victims]
+        self.random.shuffle(chosen)
+        for pid in chosen:
+            try:
+                os.kill(pid, signal.SIGKILL)
+                self.kills += 1
+            except ProcessLookupError:
+                pass
+
+    def some(self, pids):
+        return [pid for pid in pids if self.random.random() < 0.6]
+
+    def one_round(self, number, words, interfere):
+        env = dict(self.env)
+        if interfere and self.faulty:
+            env["BATON_TEST_FAULTS"] = f"seed={self.seed * 1000 + number},kill=0.01,lost=0.02"
+        with open(self.dir / f"round-{number}.log", "w+", encoding="utf-8") as log:
+            driver = subprocess.Popen([self.binary, *words], env=env, stdout=log, stderr=subprocess.STDOUT,
+                                      stdin=subprocess.DEVNULL, start_new_session=True)
+            kills = self.random.randint(1, 4) if interfere else 0
+            for _ in range(kills):
+                until = time.monotonic() + self.random.uniform(0.01, 0.25)
+                while time.monotonic() < until and driver.poll() is None:
+                    time.sleep(0.002)
+                self.kill_something(driver)
+            try:
+                status = driver.wait(timeout=60)
+            except subprocess.TimeoutExpired as late:
+                driver.kill()
+                log.seek(0)
+                raise Failure(f"round {number} hangs: {log.read()[-2000:]}") from late
+            log.seek(0)
+            self.say(f"round {number} {' '.join(words)} → {status}\n{log.read()}")
+        return status
+
+    def run(self):
+        self.prepare()
+        interfered = self.random.randint(2, 4)
+        for number in range(MAX_ROUNDS):
+            known = self.sweeps()
+            words = ["sweep", "resume", known[0]] if known else ["sweep", str(self.dir)]
+            self.one_round(number, words, number < interfered)
+            known = self.sweeps()
+            if known and json.loads(self.baton("sweep", "show", known[0], "--json").stdout)["state"] == "complete":
+                return self.verify(known)
+        raise Failure("the sweep never finished")
+
+    def verify(self, known):
+        if len(known) != 1:
+            raise Failure(f"there are {len(known)} sweeps")
+        trials = json.loads(self.baton("sweep", "results", known[0], "--json").stdout)
+        if [t["trial"] for t in trials] != list(range(1, TRIALS + 1)):
+            raise Failure(f"the trials are {[t['trial'] for t in trials]}")
+        if len({t["job"] for t in trials}) != TRIALS or len({t["params"]["x"] for t in trials}) != TRIALS:
+            raise Failure("two trials share a job or their parameters")
+        for trial in trials:
+            if trial["state"] != "value" or trial["value"] != trial["params"]["x"]:
+                raise Failure(f"trial {trial['trial']} is {trial['state']} with {trial['value']}: {trial['reason']}")
+            lines = self.baton("metrics", trial["job"], "--json").stdout.splitlines()
+            if not lines:
+                raise Failure(f"trial {trial['trial']} has no metrics")
+            if "another copy" in self.baton("logs", trial["job"]).stdout:
+                raise Failure(f"trial {trial['trial']} ran twice at once")
+        jobs = json.loads(self.baton("ps", "--all", "--json").stdout)
+        if sorted(j["id"] for j in jobs) != sorted(t["job"] for t in trials):
+            raise Failure("there are jobs that no trial has")
+        if any(j["state"] != "succeeded" for j in jobs):
+            raise Failure(f"jobs are {[j['state'] for j in jobs]}")
+        check = self.baton("store", "check", "--json", check=False)
+        findings = [f for f in json.loads(check.stdout).get("findings", []) if not f.get("harmless")]
+        if findings or check.returncode != 0:
+            raise Failure(f"store check: {check.stdout}{check.stderr}")
+
+
+def everything_of(directory, driver):
+    """The driver's processes, and agents that outlived an earlier driver."""
+    agents = [int(p.name) for p in pathlib.Path("/proc").glob("[0-9]*")
+              if f"--store {directory}/" in command_of(int(p.name))]
+    found = set(descendants(driver))
+    for agent in agents:
+        found |= {agent, *descendants(agent)}
+    return sorted(found)
+
+
+def run_seed(binary, seed, verbose=False):
+    """Returns (seed, plan, kills, None or what went wrong)."""
+    with tempfile.TemporaryDirectory(prefix=f"baton-sweep-{seed}-", ignore_cleanup_errors=True) as directory:
+        trial = SweepTrial(binary, seed, directory, verbose)
+        try:
+            trial.run()
+            return seed, trial.victims, trial.kills, None
+        except Failure as failure:
+            return seed, trial.victims, trial.kills, str(failure)
+        except subprocess.TimeoutExpired as late:
+            return seed, trial.victims, trial.kills, f"hangs: {late}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, help="replay one seed, verbosely")
+    parser.add_argument("--seeds", default="0-99", help="FIRST-LAST")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--binary", default=os.environ.get("BATON_BIN", str(ROOT / "build/release/baton")))
+    options = parser.parse_args()
+    if options.seed is not None:
+        seed, plan, kills, why = run_seed(options.binary, options.seed, verbose=True)
+        print(f"seed {seed} ({plan}, {kills} kills): {why or 'ok'}")
+        return 1 if why else 0
+    first, last = (int(word) for word in options.seeds.split("-"))
+    kills, bad = 0, []
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        for seed, plan, count, why in pool.map(lambda s: run_seed(options.binary, s), range(first, last + 1)):
+            kills += count
+            if why:
+                bad.append(seed)
+                print(f"seed {seed} ({plan}): {why}\n  replay: tests/crash/sweep_crash.py --seed {seed}", flush=True)
+    print(f"{last - first + 1} seeds, {kills} kills, {len(bad)} failed {bad if bad else ''}")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
