@@ -32,8 +32,8 @@ std::string best_trials(Context& context, const SweepHistory& history) {
   auto trials = ranked(history.sweep(), state);
   for (size_t i = 0; i < trials.size() && i < kShown; ++i) {
     const SweepTrial& trial = state.trial(trials[i]);
-    table.add({std::to_string(trials[i]), short_number(*trial.value), human_duration_ms(trial.ran_ms),
-               trial.job, params_text(trial.params)});
+    table.add({std::to_string(trials[i]), short_number(*trial.value),
+               human_duration_ms(trial.ran_ms), trial.job, params_text(trial.params)});
   }
   return trials.empty() ? "" : "\n" + table.text(context.terminal);
 }
