@@ -116,8 +116,6 @@ Status SweepDriver::ask() {
   if (suggested->job.empty()) suggested->job = new_job_id(parts_.clock.wall_ms());
   BATON_ASSIGN(SweepEvent asked, append(*suggested));
   tuner_->note(asked, now);
-  // A paused trial's job was stopped by us, not by hand, whatever this driver saw of it before.
-  seen_.erase(asked.trial);
   // Nothing of a new trial's job can exist yet, so nothing is looked for.
   if (!fresh) return attend(asked.trial);
   BATON_TRY(make_job(asked.trial));

@@ -109,7 +109,6 @@ class SweepDriver {
   std::string agent_;   // of our claim
   uint64_t claim_ = 0;  // its number
   std::set<uint64_t> running_, stopping_;
-  std::set<uint64_t> seen_;  // trials that this driver has had run
   std::map<uint64_t, Elsewhere> elsewhere_;
   std::map<uint64_t, std::pair<int, int>>
       tries_;  // trial → attempts before the start, starts in vain

@@ -10,6 +10,8 @@
 namespace baton {
 namespace {
 
+// The reason of a sweep's own requests, by which they are told from those of people.
+constexpr const char* kStoppedBySweep = "stopped by its sweep";
 constexpr int kStartsInVain = 3;
 constexpr int kCopies = 10;
 constexpr size_t kReportsPerEvent = 5'000;
@@ -18,6 +20,16 @@ bool machine_goes(const Summary& summary) {
   if (summary.attempts.empty() || !summary.attempts.back().noticed) return false;
   const std::string& source = summary.attempts.back().noticed->source;
   return source != "request" && source != "file" && source != "signal";
+}
+
+// Of the present stretch of the job, none where its agent ended it without being asked.
+const Event* last_stop_request(const History& history) {
+  const auto& events = history.events();
+  for (auto event = events.rbegin(); event != events.rend(); ++event) {
+    if (event->type == EventType::stop_requested) return &*event;
+    if (event->type == EventType::resumed) break;
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -38,12 +50,11 @@ Status SweepDriver::attend(uint64_t trial) {
   bool judged = state().trial(trial).state != SweepTrial::State::open;
   if (summary.state == State::pending) {
     if (!judged) return start(trial, &summary);
-    BATON_TRY(request_stop(parts_.ledger, history, "stopped by its sweep"));
+    BATON_TRY(request_stop(parts_.ledger, history, kStoppedBySweep));
     return conclude(trial, history);
   }
   const Event owner = summary.attempts.back().claimed;
   if (owner_is_gone(owner)) return start(trial, &summary);
-  seen_.insert(trial);
   running_.insert(trial);
   if (owner.boot == parts_.identity.boot) {
     Status adopted = parts_.runner.adopt(trial, owner.pid, owner.pid_start);
@@ -110,7 +121,6 @@ Status SweepDriver::start(uint64_t trial, const Summary* summary) {
                     trial, "", job));
   BATON_TRY(parts_.runner.start(trial, job));
   running_.insert(trial);
-  seen_.insert(trial);
   return {};
 }
 
@@ -118,9 +128,7 @@ Status SweepDriver::stop(uint64_t trial) {
   stopping_.insert(trial);
   BATON_ASSIGN(History history, parts_.ledger.open(state().trial(trial).job));
   if (is_final(history.summary().state)) return {};  // its agent is about to end
-  const char* why = state().trial(trial).state == SweepTrial::State::open ? "the sweep stops"
-                                                                          : "stopped by its sweep";
-  Status asked = request_stop(parts_.ledger, history, why);
+  Status asked = request_stop(parts_.ledger, history, kStoppedBySweep);
   // It may have ended by itself just now.
   return asked.is(Code::invalid) || asked.is(Code::fenced) ? Status() : asked;
 }
@@ -130,7 +138,7 @@ Status SweepDriver::conclude(uint64_t trial, History& history) {
   const Summary& summary = history.summary();
   if (!is_final(summary.state)) {
     // Preempted, or its agent was killed: it stays open, and is attended to again.
-    if (machine_goes(summary) && seen_.contains(trial)) leaving_ = true;
+    if (machine_goes(summary) && tries_.contains(trial)) leaving_ = true;
     return {};
   }
   if (wants_reports() && state().trial(trial).state == SweepTrial::State::open) {
@@ -163,10 +171,11 @@ Status SweepDriver::conclude_stopped(uint64_t trial, History& history) {
   // Stopped with the sweep: it stays open, and goes on when the sweep is resumed.
   if (leaving_ || failure_ || reached_limit(state(), facts(), sweep().spec().maximize).has_value())
     return {};
-  if (summary.stop_requested && seen_.contains(trial))
-    return close(trial, summary, TrialOutcome::stopped, {}, summary.reason);
-  // Stopped with the sweep before it was resumed, or for want of something on this machine.
-  if (seen_.contains(trial))
+  const Event* request = last_stop_request(history);
+  if (request && request->reason != kStoppedBySweep)
+    return close(trial, summary, TrialOutcome::stopped, {}, request->reason);
+  // Without a request, an agent that we started wants something that this machine does not have.
+  if (!request && tries_.contains(trial))
     return give_up(fmt::format("trial {} cannot be run here: {}", trial, summary.reason));
   BATON_TRY(request_resume(parts_.ledger, history, "its sweep goes on"));
   return start(trial, &history.summary());
