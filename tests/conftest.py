@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes more than half a minute, or makes an image")
     config.addinivalue_line("markers", "timeout(seconds): for pytest-timeout, where it is installed")
+    # A shell starts what it puts in the background with SIGINT ignored, and that would be inherited.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
