@@ -276,6 +276,27 @@ done
         assert [json.loads(row)["step"] for row in rows] == [1, 2, 3, 4]
 
 
+def test_pbt_goes_on_from_a_copy_of_a_better_ones_checkpoint(cli):
+    program = """
+step=$(cat $BATON_CHECKPOINT_DIR/step 2>/dev/null || echo 0)
+while [ $step -lt 6 ]; do
+  step=$((step + 1))
+  echo $step > $BATON_CHECKPOINT_DIR/step
+  echo "{\\"step\\": $step, \\"loss\\": $BATON_PARAM_X}" >> $BATON_METRICS_FILE
+  for i in $(seq 30); do [ -e $BATON_PREEMPT_FILE ] && exit 0; sleep 0.05; done
+done
+"""
+    sweep_spec(cli, program, sweep="  max_step: 6\n  min_step: 2\n",
+               extra="preemption: {grace: 10s, signal: SIGURG}\n")
+    cli("sweep", "--set", "sweep.method=pbt", "--trials", "7", "--parallel", "4")
+    children = [t for t in results(cli) if t.get("parent")]
+    assert children
+    for child in children:
+        first = cli("metrics", child["job"], "--json").stdout.splitlines()
+        assert not first or json.loads(first[0])["step"] > 1  # it did not begin at the beginning
+    assert json.loads(cli("store", "check", "--json").stdout)["damaged"] == 0
+
+
 def test_ps_shows_a_sweep_as_one_line(cli):
     sweep_spec(cli)
     cli("sweep")

@@ -117,7 +117,8 @@ Status SweepDriver::ask() {
   BATON_ASSIGN(SweepEvent asked, append(*suggested));
   tuner_->note(asked, now);
   // Nothing of a new trial's job can exist yet, so nothing is looked for.
-  if (!fresh) return attend(asked.trial);
+  // One that was only about to pause is looked at when its agent ends.
+  if (!fresh) return running_.contains(asked.trial) ? Status() : attend(asked.trial);
   BATON_TRY(make_job(asked.trial));
   bool open = now.trial(asked.trial).state == SweepTrial::State::open;
   return open ? start(asked.trial, nullptr) : Status();

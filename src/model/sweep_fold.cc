@@ -34,7 +34,9 @@ Status may_ask(const SweepState& state, const SweepEvent& event) {
     return {};
   }
   const SweepTrial* trial = find_trial(state, event.trial);
-  if (!trial || trial->state != TrialState::paused)
+  bool pauses =
+      trial && (trial->state == TrialState::paused || trial->state == TrialState::pausing);
+  if (!pauses)
     return broken(event, fmt::format("trial {} is neither the next one nor paused", event.trial));
   if (trial->job != event.job) return broken(event, "it names another job");
   return {};
@@ -75,14 +77,14 @@ void ask(SweepState& state, const SweepEvent& event) {
     trial.parent = event.parent;
     trial.asked_ms = event.at_ms;
     state.trials.push_back(std::move(trial));
-  } else {
+  } else if (state.trials[event.trial - 1].state == TrialState::paused) {
     --state.paused;
   }
   SweepTrial& trial = state.trials[event.trial - 1];
   trial.state = TrialState::open;
   trial.until = event.until;
-  state.open.insert(std::lower_bound(state.open.begin(), state.open.end(), event.trial),
-                    event.trial);
+  auto place = std::lower_bound(state.open.begin(), state.open.end(), event.trial);
+  if (place == state.open.end() || *place != event.trial) state.open.insert(place, event.trial);
 }
 
 void leave_open(SweepState& state, uint64_t number) { std::erase(state.open, number); }

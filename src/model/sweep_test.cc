@@ -103,6 +103,20 @@ TEST_F(SweepFold, PausesAndResumesATrial) {
   EXPECT_EQ(state_.trial(1).reports.back(), std::make_pair(int64_t{3}, 0.5));
 }
 
+TEST_F(SweepFold, ATrialThatIsAboutToPauseMayGoOn) {
+  begin();
+  ASSERT_TRUE(add(Type::asked, 1).ok());
+  SweepEvent reported = event(Type::reported);
+  reported.reports = {{1, 3, 0.5}};
+  reported.verdicts = {{1, false}};
+  ASSERT_TRUE(add(reported).ok());
+  ASSERT_TRUE(add(Type::asked, 1).ok());
+  EXPECT_EQ(state_.trial(1).state, SweepTrial::State::open);
+  EXPECT_EQ(state_.open, (std::vector<uint64_t>{1}));
+  EXPECT_EQ(state_.paused, 0);
+  EXPECT_TRUE(add(Type::paused, 1).is(Code::corrupt));
+}
+
 TEST_F(SweepFold, ResumingSetsLimitsAndTakesBackAStop) {
   begin();
   ASSERT_TRUE(add(Type::stop_requested).ok());
