@@ -283,6 +283,7 @@ while [ $step -lt 6 ]; do
   step=$((step + 1))
   echo $step > $BATON_CHECKPOINT_DIR/step
   echo "{\\"step\\": $step, \\"loss\\": $BATON_PARAM_X}" >> $BATON_METRICS_FILE
+  baton commit
   for i in $(seq 30); do [ -e $BATON_PREEMPT_FILE ] && exit 0; sleep 0.05; done
 done
 """
