@@ -75,9 +75,9 @@ Command store_check_command() {
   command.name = "store check";
   command.summary = "read everything in the store and verify it";
   command.details =
-      "Exits with 1 when something is damaged, and says what that means for which job. Of a bucket "
-      "it "
-      "says first which credentials were found, and what they may not do.";
+      "Exits with 1 when something is damaged, and says what that means for which job. Of a "
+      "bucket\n"
+      "it says first which credentials were found, and what they may not do.";
   command.examples =
       "  baton store check\n"
       "  baton store check --shallow --json\n"
