@@ -31,7 +31,8 @@ Result<JobObjects> list_objects(ObjectStore& store, const std::string& prefix) {
 }
 
 bool known_name(const std::string& name) {
-  for (const char* folder : {"events/", "beats/", "logs/", "metrics/", "commits/", "blobs/", "start/"})
+  for (const char* folder :
+       {"events/", "beats/", "logs/", "metrics/", "commits/", "blobs/", "start/"})
     if (starts_with(name, folder)) return true;
   return name == "job.json";
 }
