@@ -45,7 +45,7 @@ AttemptName parse_name(std::string_view name) {
 
 Result<Fd> lock_attempt(const std::string& home, const std::string& job, int attempt) {
   BATON_TRY(make_dirs(home + "/run", 0700));
-  return try_lock_file(lock_path(home, job, attempt), LockMode::exclusive, true);
+  return lock_file(lock_path(home, job, attempt), LockMode::exclusive, [] {});
 }
 
 Status clear_attempt(const std::string& home, const std::string& job, int attempt) {
@@ -65,7 +65,7 @@ int sweep_machine(const std::string& home, Log& log) {
     if (AttemptName parsed = parse_name(name); parsed.attempt > 0) attempts.insert(parsed);
   int cleared = 0;
   for (const auto& [job, attempt] : attempts) {
-    auto lock = lock_attempt(home, job, attempt);
+    auto lock = try_lock_file(lock_path(home, job, attempt), LockMode::exclusive, true);
     if (!lock) continue;  // its agent lives
     Status status = clear_attempt(home, job, attempt);
     if (!status.ok())

@@ -12,8 +12,8 @@
 
 namespace baton {
 
-// Marks the attempt as alive for as long as the descriptor is open. Code::exists when another
-// process holds it.
+// Marks the attempt as alive for as long as the descriptor is open. Waits while another agent,
+// which took the new file for a leftover, holds it; it removes the file at once.
 Result<Fd> lock_attempt(const std::string& home, const std::string& job, int attempt);
 
 // Removes what the attempt has here: container, cgroups, directories, lock. The record of what

@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
+#include <thread>
+
 #include "agent/agent.h"
 #include "os/files.h"
 
@@ -50,12 +53,27 @@ TEST_F(LeftoversTest, OfALivingAgentStay) {
   ASSERT_TRUE(alive.ok()) << alive.error().text();
   leave(kJob, 1);
   leave(kJob, 2);
-  EXPECT_TRUE(lock_attempt(home_, kJob, 2).is(Code::exists));
   EXPECT_EQ(sweep_machine(home_, heard_), 1);
   EXPECT_FALSE(is_there(kJob, 1));
   EXPECT_TRUE(is_there(kJob, 2));
   ASSERT_TRUE(clear_attempt(home_, kJob, 2).ok());
   EXPECT_THAT(list_dir(home_ + "/run").value(), testing::IsEmpty());
+}
+
+TEST_F(LeftoversTest, AreNeverTakenForAnAgentThatIsJustStarting) {
+  std::atomic<bool> done = false;
+  std::thread sweeper([&] {
+    while (!done) sweep_machine(home_, heard_);
+  });
+  for (int attempt = 1; attempt <= 500; ++attempt) {
+    auto alive = lock_attempt(home_, kJob, attempt);
+    EXPECT_TRUE(alive.ok()) << alive.error().text();
+    EXPECT_TRUE(make_dirs(attempt_dir(home_, kJob, attempt)).ok());
+    EXPECT_TRUE(is_there(kJob, attempt));
+    EXPECT_TRUE(clear_attempt(home_, kJob, attempt).ok());
+  }
+  done = true;
+  sweeper.join();
 }
 
 TEST_F(LeftoversTest, ThatCannotBeClearedKeepTheirRecordForTheNextTime) {
