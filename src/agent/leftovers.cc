@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "engine/user_namespace.h"
 #include "model/event.h"
+#include "os/clock.h"
 #include "os/file_lock.h"
 #include "os/files.h"
 
@@ -41,6 +42,20 @@ AttemptName parse_name(std::string_view name) {
   return found;
 }
 
+// Longer than clearing up waits for processes to go. An agent that lives on, fenced, keeps its
+// lock.
+constexpr int64_t kPatienceMs = 3'000;
+
+Result<Fd> lock_leftover(const std::string& path, int64_t patience_ms) {
+  SystemClock clock;
+  int64_t deadline = clock.mono_ms() + patience_ms;
+  while (true) {
+    auto lock = try_lock_file(path, LockMode::exclusive, true);
+    if (!lock.is(Code::exists) || clock.mono_ms() >= deadline) return lock;
+    clock.sleep_ms(2);
+  }
+}
+
 }  // namespace
 
 Result<Fd> lock_attempt(const std::string& home, const std::string& job, int attempt) {
@@ -57,7 +72,7 @@ Status clear_attempt(const std::string& home, const std::string& job, int attemp
   return remove_tree(lock_path(home, job, attempt));
 }
 
-int sweep_machine(const std::string& home, Log& log) {
+int sweep_machine(const std::string& home, Log& log, const std::string& own) {
   auto names = list_dir(home + "/run");
   if (!names) return 0;
   std::set<AttemptName> attempts;
@@ -65,8 +80,8 @@ int sweep_machine(const std::string& home, Log& log) {
     if (AttemptName parsed = parse_name(name); parsed.attempt > 0) attempts.insert(parsed);
   int cleared = 0;
   for (const auto& [job, attempt] : attempts) {
-    auto lock = try_lock_file(lock_path(home, job, attempt), LockMode::exclusive, true);
-    if (!lock) continue;  // its agent lives
+    auto lock = lock_leftover(lock_path(home, job, attempt), job == own ? kPatienceMs : 0);
+    if (!lock) continue;  // its agent lives, or somebody else has just cleared it
     Status status = clear_attempt(home, job, attempt);
     if (!status.ok())
       log.warn(fmt::format("what attempt {} of job {} left on this machine stays for now: {}",

@@ -21,7 +21,9 @@ Result<Fd> lock_attempt(const std::string& home, const std::string& job, int att
 Status clear_attempt(const std::string& home, const std::string& job, int attempt);
 
 // Clears every attempt in `home` whose agent is gone, whichever job's it is. What cannot be cleared
-// now is warned of and stays for the next time. Returns how many attempts were cleared.
-int sweep_machine(const std::string& home, Log& log);
+// now is warned of and stays for the next time. Returns how many attempts were cleared. Of `job`
+// ("": none) it waits a few seconds for what another process may be clearing at this moment: its
+// next attempt must not start beside what is left of the last one.
+int sweep_machine(const std::string& home, Log& log, const std::string& job = "");
 
 }  // namespace baton

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "agent/agent.h"
+#include "os/clock.h"
 #include "os/files.h"
 
 namespace baton {
@@ -74,6 +75,21 @@ TEST_F(LeftoversTest, AreNeverTakenForAnAgentThatIsJustStarting) {
   }
   done = true;
   sweeper.join();
+}
+
+TEST_F(LeftoversTest, OfTheOwnJobAreWaitedForWhileAnotherProcessClearsThem) {
+  leave(kJob, 1);
+  auto clearing = std::make_optional(lock_attempt(home_, kJob, 1));
+  ASSERT_TRUE(clearing->ok());
+  std::thread other([&] {
+    SystemClock().sleep_ms(50);
+    EXPECT_TRUE(clear_attempt(home_, kJob, 1).ok());
+    clearing.reset();
+  });
+  sweep_machine(home_, heard_, kJob);
+  EXPECT_FALSE(is_there(kJob, 1)) << "not before it is cleared";
+  other.join();
+  EXPECT_THAT(list_dir(home_ + "/run").value(), testing::IsEmpty());
 }
 
 TEST_F(LeftoversTest, ThatCannotBeClearedKeepTheirRecordForTheNextTime) {

@@ -39,8 +39,8 @@ Status restore_start(Attempt& attempt) {
 Status restore_attempt(Attempt& attempt) {
   AgentParts& parts = attempt.parts;
   ObjectStore& store = parts.ledger.store();
+  sweep_machine(parts.home, parts.log, attempt.job().id);
   BATON_ASSIGN(attempt.alive, lock_attempt(parts.home, attempt.job().id, attempt.number));
-  sweep_machine(parts.home, parts.log);
   BATON_TRY(make_attempt_dirs(attempt.paths));
   attempt.committer = make_committer(store, attempt.job().id, attempt.number);
   const Summary& summary = attempt.history.summary();

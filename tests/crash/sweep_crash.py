@@ -30,7 +30,7 @@ MAX_ROUNDS = 40
 PROGRAM = """
 exec 9< /data/lock.$BATON_TRIAL
 flock -n 9 || { echo another copy of this trial is running; exit 9; }
-sleep 0.0$((BATON_TRIAL % 4 * 2 + 1)) 9<&-
+sleep 0.0$((BATON_TRIAL % 4 * 2 + 1))
 echo "{\\"step\\": 1, \\"loss\\": $BATON_PARAM_X}" >> $BATON_METRICS_FILE
 """
 
