@@ -10,13 +10,7 @@ namespace baton {
 namespace {
 
 Result<Job> read_request(const Context& context) {
-  PlanRequest request;
-  request.spec = context.arguments.text("SPEC", ".");
-  request.name = context.arguments.text("--name");
-  for (const auto& text : context.arguments.all("--set")) {
-    BATON_ASSIGN(Override change, parse_override(text));
-    request.overrides.push_back(change);
-  }
+  BATON_ASSIGN(PlanRequest request, plan_request(context));
   for (const char* key : {"trials", "parallel"})
     if (context.arguments.has(std::string("--") + key))
       request.overrides.push_back(

@@ -9,13 +9,7 @@ namespace baton {
 namespace {
 
 Result<Job> read_request(const Context& context) {
-  PlanRequest request;
-  request.spec = context.arguments.text("SPEC", ".");
-  request.name = context.arguments.text("--name");
-  for (const auto& text : context.arguments.all("--set")) {
-    BATON_ASSIGN(Override change, parse_override(text));
-    request.overrides.push_back(change);
-  }
+  BATON_ASSIGN(PlanRequest request, plan_request(context));
   return read_spec(request);
 }
 
@@ -31,6 +25,17 @@ Status check_machine(Context& context, const Job& job) {
 }
 
 }  // namespace
+
+Result<PlanRequest> plan_request(const Context& context) {
+  PlanRequest request;
+  request.spec = context.arguments.text("SPEC", ".");
+  request.name = context.arguments.text("--name");
+  for (const auto& text : context.arguments.all("--set")) {
+    BATON_ASSIGN(Override change, parse_override(text));
+    request.overrides.push_back(change);
+  }
+  return request;
+}
 
 std::vector<Positional> spec_positionals() {
   return {{"SPEC", "the spec, or a directory with a baton.yaml (default: this one)", Names::file,

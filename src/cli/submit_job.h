@@ -1,15 +1,19 @@
-// From the words of `run` and `submit` to a job in the store.
+// From the words of `run`, `submit` and `sweep` to a job in the store.
 #pragma once
 
 #include <vector>
 
 #include "cli/session.h"
+#include "control/plan.h"
 
 namespace baton {
 
 // The positional and the options that say what to run.
 std::vector<Positional> spec_positionals();
 std::vector<Option> spec_options();
+
+// What these say. Code::invalid for a malformed --set.
+Result<PlanRequest> plan_request(const Context& context);
 
 struct Submitted {
   Session session;
