@@ -130,3 +130,21 @@ def test_octave_ends_with_the_same_weights_after_a_preemption(baton_bin, tmp_pat
         assert touched.result(name).read_bytes() == untouched.result(name).read_bytes()
     steps = [line.split(",")[0] for line in touched.result("log.csv").read_text().splitlines()[1:]]
     assert steps == [str(n) for n in range(20, 1001, 20)]
+
+
+@pytest.mark.slow  # the image of the main job, from the user's own $BATON_HOME
+def test_the_sweep_of_a_cnn_learns_and_draws(baton_bin, tmp_path):
+    shutil.copytree(EXAMPLES / "sweep-cnn", tmp_path / "sweep-cnn")
+    subprocess.run([ROOT / "tools/fetch-fashion-mnist", tmp_path / "fashion-cnn/data"], check=True)
+    env = dict(os.environ, BATON_STORE=str(tmp_path / "store"))
+
+    def baton(*words):
+        return subprocess.run([baton_bin, *words], env=env, cwd=tmp_path, check=True, capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL).stdout
+
+    baton("sweep", "sweep-cnn/baton.yaml", "--trials", "3", "--set", "params.epochs=2", "--set", "params.limit=600")
+    trials = json.loads(baton("sweep", "results", "latest", "--json"))
+    assert [trial["state"] for trial in trials] == ["value"] * 3
+    assert max(trial["value"] for trial in trials) > 0.3  # guessing gives 0.1
+    page = tmp_path / baton("sweep", "plot", "latest").strip()
+    assert all(name in page.read_text() for name in ("accuracy", "width", "optimizer"))
