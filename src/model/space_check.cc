@@ -16,6 +16,7 @@ namespace {
 using Kind = Dimension::Kind;
 
 constexpr double kMaxWhole = 9007199254740992.0;  // 2^53: up to here a double is exact
+constexpr double kMaxRealSteps = 1e9;  // from 0 to a bound: rounding stays far below a step
 constexpr size_t kMaxChoices = 10'000;
 constexpr size_t kMaxConditions = 100;
 
@@ -105,6 +106,9 @@ class Checker {
       check_whole(dimension, "min", min);
       check_whole(dimension, "max", max);
       check_whole(dimension, "step", dimension.step);
+      if (problems_.empty() && max - min > kMaxWhole)
+        return fail(dimension, {"max"},
+                    "and min are too far apart, type int goes over 2^53 values at most");
     }
     check_step(dimension);
   }
@@ -127,7 +131,8 @@ class Checker {
       fail(dimension, {"step"},
            fmt::format("is {}, more than the range from min to max, which is {}", number_text(step),
                        number_text(range)));
-    else if (step > 0 && range / step > kMaxWhole / 2)
+    else if (step > 0 && dimension.kind == Kind::real &&
+             std::max(std::abs(dimension.min), std::abs(dimension.max)) / step > kMaxRealSteps)
       fail(dimension, {"step"}, fmt::format("is {}, too small for this range", number_text(step)));
   }
 

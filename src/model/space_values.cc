@@ -86,7 +86,9 @@ Json value_at(const Dimension& dimension, uint64_t k) {
   if (dimension.kind == Kind::category) return dimension.choices[k];
   double number = dimension.min + static_cast<double>(k) * step_of(dimension);
   if (dimension.kind == Kind::integer) return static_cast<int64_t>(number);
-  return std::clamp(tidy(number), dimension.min, dimension.max);
+  double shown = tidy(number);
+  if (std::abs(shown - number) <= kStepSlack * dimension.step) number = shown;
+  return std::clamp(number, dimension.min, dimension.max);
 }
 
 uint64_t level_of(const Dimension& dimension, const Json& value) {
