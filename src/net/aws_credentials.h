@@ -5,25 +5,15 @@
 #include <memory>
 #include <string>
 
-#include "base/result.h"
 #include "net/aws_config.h"
 #include "net/http.h"
+#include "net/renewed.h"
 #include "net/sigv4.h"
 #include "os/clock.h"
 
 namespace baton {
 
-// Thread-safe. Nothing that it says contains a secret.
-class AwsCredentialSource {
- public:
-  virtual ~AwsCredentialSource() = default;
-  // Credentials that are good for a while. While one thread fetches new ones, others wait for
-  // them. Code::denied when none are found anywhere, with where was looked; Code::transient when a
-  // place that should have them does not answer.
-  virtual Result<AwsCredentials> get() = 0;
-  // The service has refused these as expired or invalid: the next get() fetches new ones.
-  virtual void refuse(const AwsCredentials& refused) = 0;
-};
+using AwsCredentialSource = CredentialSource<AwsCredentials>;
 
 struct AwsSettings {
   std::string profile;  // chosen for this store: goes before keys in the environment; "": none was

@@ -16,6 +16,7 @@ struct AwsCredentials {
   std::string token;       // of temporary credentials; "": none
   int64_t expires_ms = 0;  // wall clock; 0: never
   std::string source;      // where they were found, for people ("profile \"ml\" in ~/.aws/config")
+  bool operator==(const AwsCredentials&) const = default;
 };
 
 struct SigningScope {

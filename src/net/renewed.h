@@ -1,0 +1,128 @@
+// Credentials that are renewed before they expire: the same for every cloud.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "os/clock.h"
+
+namespace baton {
+
+// Thread-safe. Nothing that it says contains a secret.
+template <class Credentials>
+class CredentialSource {
+ public:
+  virtual ~CredentialSource() = default;
+  // Credentials that are good for a while. While one thread fetches new ones, others wait for
+  // them. Code::denied when none are found anywhere, with where was looked; Code::transient when a
+  // place that should have them does not answer.
+  virtual Result<Credentials> get() = 0;
+  // The service has refused these as expired or invalid: the next get() fetches new ones.
+  virtual void refuse(const Credentials& refused) = 0;
+};
+
+// A token that is sent as it is ("Authorization: Bearer …"), of Google's and Azure's kind.
+struct BearerToken {
+  std::string token;
+  int64_t expires_ms = 0;  // wall clock; 0: never
+  std::string source;      // where it was found, for people; never what it is
+  bool operator==(const BearerToken&) const = default;
+};
+using TokenSource = CredentialSource<BearerToken>;
+
+// Never renewed: keys that were given, and tests.
+template <class Credentials>
+class FixedCredentials : public CredentialSource<Credentials> {
+ public:
+  explicit FixedCredentials(Credentials credentials) : credentials_(std::move(credentials)) {}
+  Result<Credentials> get() override { return credentials_; }
+  void refuse(const Credentials&) override {}
+
+ private:
+  const Credentials credentials_;
+};
+
+struct RenewalTimes {
+  int64_t before_ms = 300'000;        // renewed so long before the end
+  int64_t still_good_ms = 30'000;     // used on until then, while nothing newer can be had
+  int64_t least_between_ms = 20'000;  // a wrong clock must not make us ask all the time
+};
+
+// `Credentials` has expires_ms (wall clock; 0: never) and ==.
+template <class Credentials>
+class RenewedCredentials : public CredentialSource<Credentials> {
+ public:
+  // Looks everywhere, on a caller's thread, one at a time.
+  using Find = std::function<Result<Credentials>()>;
+
+  // Calls `find` at the first get() and not before. `clock` must outlive it.
+  RenewedCredentials(Find find, Clock& clock, const RenewalTimes& times = {})
+      : find_(std::move(find)), clock_(clock), times_(times) {}
+
+  Result<Credentials> get() override {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      if (held_ && !wants_renewal()) return *held_;
+      if (!fetching_) break;
+      if (still_good()) return *held_;
+      uint64_t round = rounds_;
+      fetched_.wait(lock, [&] { return rounds_ != round; });
+      if (!held_) return failure_;  // the one that was waited for
+    }
+    fetching_ = true;
+    lock.unlock();
+    auto found = find_();
+    lock.lock();
+    fetching_ = false;
+    ++rounds_;
+    fetched_.notify_all();
+    return take(std::move(found));
+  }
+
+  void refuse(const Credentials& refused) override {
+    std::lock_guard lock(mutex_);
+    if (held_ && *held_ == refused) refused_ = true;
+  }
+
+ private:
+  int64_t left_ms() const {
+    return held_->expires_ms == 0 ? INT64_MAX : held_->expires_ms - clock_.wall_ms();
+  }
+  bool still_good() const { return held_ && !refused_ && left_ms() > times_.still_good_ms; }
+  bool wants_renewal() const {
+    if (refused_) return true;
+    bool asked_lately = clock_.mono_ms() - asked_at_ < times_.least_between_ms;
+    return left_ms() < times_.before_ms && !asked_lately;
+  }
+
+  Result<Credentials> take(Result<Credentials> found) {
+    asked_at_ = clock_.mono_ms();
+    if (found.ok()) {
+      held_ = *found;
+      refused_ = false;
+      return found;
+    }
+    if (still_good()) return *held_;
+    failure_ = found.error();
+    return found;
+  }
+
+  const Find find_;
+  Clock& clock_;
+  const RenewalTimes times_;
+  std::mutex mutex_;
+  std::condition_variable fetched_;
+  bool fetching_ = false;
+  bool refused_ = false;
+  std::optional<Credentials> held_;
+  Error failure_;
+  int64_t asked_at_ = 0;
+  uint64_t rounds_ = 0;
+};
+
+}  // namespace baton
