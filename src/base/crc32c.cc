@@ -94,4 +94,12 @@ std::string crc32c_text(uint32_t crc) {
   return base64(bytes);
 }
 
+std::optional<uint32_t> parse_crc32c(std::string_view text) {
+  auto bytes = base64_decode(text);
+  if (!bytes || bytes->size() != 4) return std::nullopt;
+  uint32_t crc = 0;
+  for (char c : *bytes) crc = crc << 8 | static_cast<unsigned char>(c);
+  return crc;
+}
+
 }  // namespace baton

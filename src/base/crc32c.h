@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,5 +17,7 @@ uint32_t crc32c_combine(uint32_t a, uint32_t b, uint64_t b_size);
 
 // Big-endian and in base64, as the stores write it ("AAAAAA==").
 std::string crc32c_text(uint32_t crc);
+// None for anything else.
+std::optional<uint32_t> parse_crc32c(std::string_view text);
 
 }  // namespace baton

@@ -68,6 +68,12 @@ bool ends_with(std::string_view text, std::string_view suffix) {
   return text.size() >= suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
 }
 
+std::optional<uint64_t> parse_decimal(std::string_view text) {
+  if (text.empty() || text.size() > 18 || text.find_first_not_of("0123456789") != text.npos)
+    return std::nullopt;
+  return std::stoull(std::string(text));
+}
+
 std::optional<uint64_t> parse_size(std::string_view text) {
   auto number = take_number(text);
   if (!number) return std::nullopt;

@@ -14,6 +14,8 @@ std::string_view trim(std::string_view text);
 bool starts_with(std::string_view text, std::string_view prefix);
 bool ends_with(std::string_view text, std::string_view suffix);
 
+// Decimal digits alone, 18 at most, so that nothing overflows.
+std::optional<uint64_t> parse_decimal(std::string_view text);
 // "4G", "512M", "1.5Gi", "100" → bytes. K, M, G, T are powers of 1024, as Docker and Slurm read
 // them.
 std::optional<uint64_t> parse_size(std::string_view text);

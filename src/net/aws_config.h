@@ -2,18 +2,14 @@
 // https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-files.html
 #pragma once
 
-#include <functional>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
+#include "net/environment.h"
 
 namespace baton {
-
-// A variable of the environment by name, or none.
-using EnvironmentReader = std::function<std::optional<std::string>(const std::string& name)>;
 
 // Settings by name; nested ones ("s3 =" with indented lines below) as "s3.addressing_style".
 using AwsSection = std::map<std::string, std::string>;

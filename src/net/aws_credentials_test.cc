@@ -6,6 +6,7 @@
 #include <map>
 #include <thread>
 
+#include "base/iso_time.h"
 #include "base/text.h"
 #include "net/aws_sources.h"
 #include "net/test_server.h"

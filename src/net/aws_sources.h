@@ -33,7 +33,4 @@ MaybeCredentials container_credentials(const AwsLookup& look);
 // The role of this EC2 instance (IMDSv2).
 MaybeCredentials instance_credentials(const AwsLookup& look);
 
-// "2026-11-22T05:00:00Z", fractions and "+00:00" allowed, in milliseconds since 1970.
-std::optional<int64_t> parse_iso_time(const std::string& text);
-
 }  // namespace baton

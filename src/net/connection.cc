@@ -33,10 +33,6 @@ bool has_header(const Headers& headers, const char* name) {
   });
 }
 
-std::string_view body_of(const HttpRequest& request) {
-  return request.body.empty() ? request.body_view : std::string_view(request.body);
-}
-
 std::string request_head(const HttpRequest& request, const Route& route) {
   bool through_plain_proxy = route.proxy && route.url.scheme == "http";
   std::string head = request.method + " ";
@@ -56,7 +52,7 @@ std::string request_head(const HttpRequest& request, const Route& route) {
   for (const auto& [name, value] : request.headers) add(name, value);
   bool may_have_body =
       request.method != "GET" && request.method != "HEAD" && request.method != "DELETE";
-  size_t size = body_of(request).size();
+  uint64_t size = request.body_size();
   if (may_have_body || size > 0) add("Content-Length", std::to_string(size));
   return head + "\r\n";
 }
@@ -131,13 +127,20 @@ Result<std::unique_ptr<HttpConnection>> HttpConnection::open(const Route& route,
 Result<HttpResponse> HttpConnection::exchange(const HttpRequest& request, const Route& route,
                                               const Deadline& deadline, const Cancel* cancel) {
   answered_ = reusable_ = false;
-  // A small body travels with the head, in one packet.
-  std::string head = request_head(request, route);
-  std::string_view body = body_of(request);
-  bool together = body.size() <= kTogether;
-  if (together) head += body;
-  Status sent = transport_->write_all(head, deadline, cancel);
-  if (sent.ok() && !together) sent = transport_->write_all(body, deadline, cancel);
+  // Small pieces travel together, in one packet.
+  std::string pending = request_head(request, route);
+  Status sent;
+  for (std::string_view piece :
+       {std::string_view(request.body), request.body_view, std::string_view(request.body_tail)}) {
+    if (piece.size() <= kTogether) {
+      pending += piece;
+      continue;
+    }
+    if (sent.ok()) sent = transport_->write_all(pending, deadline, cancel);
+    pending.clear();
+    if (sent.ok()) sent = transport_->write_all(piece, deadline, cancel);
+  }
+  if (sent.ok() && !pending.empty()) sent = transport_->write_all(pending, deadline, cancel);
   if (sent.is(Code::cancelled) || (!sent.ok() && deadline.passed())) return sent.error();
   // A server may refuse and close before it has read everything; what it said counts.
   auto reply = read_reply(request, deadline, cancel);

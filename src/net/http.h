@@ -20,9 +20,12 @@ struct HttpRequest {
   std::string method = "GET";
   std::string url;  // http:// or https://
   Headers headers;
+  // The body is these three in a row; body_view is memory of the caller's, which outlives the
+  // exchange.
   std::string body;
-  // Sent when `body` is empty: memory of the caller's, which outlives the exchange.
   std::string_view body_view;
+  std::string body_tail;
+  uint64_t body_size() const { return body.size() + body_view.size() + body_tail.size(); }
   // Takes the body of a 2xx reply piece by piece as it comes (HttpResponse::body then stays empty,
   // and max_body does not count); its error ends the exchange and is returned.
   std::function<Status(std::string_view)> on_body;
@@ -89,5 +92,7 @@ struct Url {
 // Scheme and host in lower case, an IPv6 address without its brackets, the scheme's port where none
 // is given, a fragment dropped. Code::invalid for anything else, user names and passwords included.
 Result<Url> parse_url(const std::string& url);
+// True for https, and for this machine itself: where a secret may be sent.
+bool is_private(const Url& url);
 
 }  // namespace baton

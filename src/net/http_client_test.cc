@@ -65,6 +65,24 @@ TEST(HttpClient, SendsMethodHeadersAndBody) {
   EXPECT_EQ(seen.body, request.body);
 }
 
+TEST(HttpClient, ABodyInThreePiecesOfAnySize) {
+  TestServer server(always({.body = "ok"}));
+  auto client = make_http_client();
+  for (size_t head : {0, 10, 100'000})
+    for (size_t middle : {0, 20, 200'000})
+      for (size_t tail : {0, 30, 300'000}) {
+        const std::string view(middle, 'm');
+        HttpRequest request;
+        request.method = "POST";
+        request.url = server.url();
+        request.body = std::string(head, 'h');
+        request.body_view = view;
+        request.body_tail = std::string(tail, 't');
+        ASSERT_TRUE(client->send(request).ok());
+        EXPECT_EQ(server.requests().back().body, request.body + view + request.body_tail);
+      }
+}
+
 TEST(HttpClient, ReusesAConnection) {
   TestServer server(always({.body = "ok"}));
   auto client = make_http_client();

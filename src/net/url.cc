@@ -87,4 +87,11 @@ Result<Url> parse_url(const std::string& url) {
   return out;
 }
 
+bool is_private(const Url& url) {
+  // "127.example.org" is a name like any other.
+  bool loopback = url.host.rfind("127.", 0) == 0 &&
+                  url.host.find_first_not_of("0123456789.") == std::string::npos;
+  return url.scheme == "https" || loopback || url.host == "localhost" || url.host == "::1";
+}
+
 }  // namespace baton

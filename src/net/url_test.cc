@@ -88,5 +88,13 @@ TEST(Proxy, AnUnusableOneIsAnErrorAndKeepsItsPassword) {
   }
 }
 
+TEST(Url, OnlyTlsAndThisMachineArePrivate) {
+  for (const char* url :
+       {"https://example.org", "http://localhost:1/x", "http://127.0.0.1", "http://[::1]/"})
+    EXPECT_TRUE(is_private(*parse_url(url))) << url;
+  for (const char* url : {"http://example.org", "http://127.example.org", "http://169.254.169.254"})
+    EXPECT_FALSE(is_private(*parse_url(url))) << url;
+}
+
 }  // namespace
 }  // namespace baton

@@ -20,30 +20,12 @@ constexpr int64_t kMostSkewMs = 240'000;  // S3 takes 15 minutes, some services 
 constexpr char kEmptySha[] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 constexpr char kMetaCrc[] = "x-amz-meta-baton-crc32c";
 
-std::optional<uint32_t> parse_crc(const std::string& text) {
-  auto bytes = base64_decode(text);
-  if (!bytes || bytes->size() != 4) return std::nullopt;
-  uint32_t crc = 0;
-  for (char c : *bytes) crc = crc << 8 | static_cast<unsigned char>(c);
-  return crc;
-}
-
 // Of the whole object. The checksum of an upload in parts may be one of the parts' checksums
 // ("AAAAAA==-3"), which says nothing about the bytes in a row.
 std::optional<uint32_t> crc_of(const HttpResponse& reply) {
   bool composite = reply.header("x-amz-checksum-type") == "COMPOSITE";
-  auto crc = composite ? std::nullopt : parse_crc(reply.header("x-amz-checksum-crc32c"));
-  return crc ? crc : parse_crc(reply.header(kMetaCrc));
-}
-
-std::optional<uint64_t> to_number(const std::string& text) {
-  if (text.empty() || text.size() > 18 || text.find_first_not_of("0123456789") != std::string::npos)
-    return std::nullopt;
-  return std::stoull(text);
-}
-
-bool is_loopback(const std::string& host) {
-  return host == "localhost" || host == "::1" || starts_with(host, "127.");
+  auto crc = composite ? std::nullopt : parse_crc32c(reply.header("x-amz-checksum-crc32c"));
+  return crc ? crc : parse_crc32c(reply.header(kMetaCrc));
 }
 
 std::string xml_escape(const std::string& text) {
@@ -119,7 +101,7 @@ class S3Bucket : public Bucket {
         return Error{Code::unsupported, name() + " does not honour ranges", ""};
       total = reply->header("Content-Length");
     }
-    auto size = to_number(total);
+    auto size = parse_decimal(total);
     if (!size)
       return Error{Code::transient, call.doing + ": the reply does not tell the object's size", ""};
     object.size = *size;
@@ -131,7 +113,7 @@ class S3Bucket : public Bucket {
     call.headers.emplace_back("x-amz-checksum-mode", "ENABLED");
     auto reply = send(call);
     if (!reply.ok()) return reply.error();
-    auto size = to_number(reply->header("Content-Length"));
+    auto size = parse_decimal(reply->header("Content-Length"));
     if (!size)
       return Error{Code::transient, call.doing + ": the reply does not tell the object's size", ""};
     return BucketObject{*size, crc_of(*reply), reply->header("ETag")};
@@ -299,7 +281,7 @@ class S3Bucket : public Bucket {
   std::string payload_hash(const HttpRequest& request) const {
     if (request.body_view.empty()) return kEmptySha;
     auto url = parse_url(request.url);
-    if (url.ok() && (url->scheme == "https" || is_loopback(url->host))) return kUnsignedPayload;
+    if (url.ok() && is_private(*url)) return kUnsignedPayload;
     return sha256_hex(request.body_view);
   }
 
@@ -342,7 +324,7 @@ class S3Bucket : public Bucket {
   Result<BucketObject> behind_the_end(const std::string& key, const HttpResponse& reply) {
     std::string total = reply.header("Content-Range");
     total.erase(0, total.find('/') + 1);
-    auto size = to_number(total);
+    auto size = parse_decimal(total);
     if (size) return BucketObject{*size, std::nullopt, reply.header("ETag")};
     return head(key);
   }
@@ -356,7 +338,8 @@ class S3Bucket : public Bucket {
       if (starts_with(key, strip)) page.objects.push_back({key.substr(strip.size()), size});
     };
     for (const Xml& entry : xml.children) {
-      if (entry.name == "Contents") add(entry.at("Key"), to_number(entry.at("Size")).value_or(0));
+      if (entry.name == "Contents")
+        add(entry.at("Key"), parse_decimal(entry.at("Size")).value_or(0));
       if (entry.name == "CommonPrefixes") add(entry.at("Prefix"), 0);
     }
     std::sort(page.objects.begin(), page.objects.end(),
