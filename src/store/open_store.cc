@@ -2,7 +2,9 @@
 
 #include "base/text.h"
 #include "net/aws_credentials.h"
+#include "net/gcp_credentials.h"
 #include "store/bucket_store.h"
+#include "store/gcs_bucket.h"
 
 namespace baton {
 namespace {
@@ -15,15 +17,25 @@ Result<std::unique_ptr<Bucket>> open_s3(const std::string& url, const OpenStoreO
   return make_s3_bucket(target.place, std::move(http), std::move(credentials), options.clock);
 }
 
+Result<std::unique_ptr<Bucket>> open_gs(const std::string& url, const OpenStoreOptions& options) {
+  BATON_ASSIGN(GcsTarget target, parse_gs_url(url, options.environment));
+  std::shared_ptr<HttpClient> http = make_http_client();
+  std::shared_ptr<TokenSource> credentials;
+  if (!target.anonymous)
+    credentials = make_gcp_credentials(options.environment, http, options.clock);
+  return make_gcs_bucket(target.place, std::move(http), std::move(credentials), options.clock);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Bucket>> open_bucket(const std::string& url,
                                             const OpenStoreOptions& options) {
   std::string scheme = url.substr(0, url.find("://"));
   if (scheme == "s3") return open_s3(url, options);
+  if (scheme == "gs") return open_gs(url, options);
   return Error{Code::unsupported,
                "\"" + printable(scheme) + "://\" is no kind of store that baton knows",
-               "name a directory or s3://bucket/prefix"};
+               "name a directory, s3://bucket/prefix or gs://bucket/prefix"};
 }
 
 Result<std::unique_ptr<ObjectStore>> open_store(const std::string& place,
