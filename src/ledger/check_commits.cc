@@ -94,7 +94,7 @@ class CommitsCheck {
       return Verdict(object->second < blob.stored ? "truncated blob" : "damaged blob",
                      fmt::format("it has {} bytes instead of {}", object->second, blob.stored));
     if (!options_.deep) return Verdict();
-    BATON_TRY(buffer_.reserve(blob.stored + kDirectAlignment));
+    BATON_TRY(buffer_.reserve(blob.stored));
     auto size = store_.read_into(prefix_ + name, buffer_.data(), blob.stored);
     if (size.is(Code::not_found)) return Verdict("missing blob", "it is not there");
     if (!size.ok() && !size.is(Code::invalid)) return size.error();

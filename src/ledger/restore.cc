@@ -125,7 +125,7 @@ class Restore {
   }
 
   Result<std::string_view> fetch(Worker& self, const Blob& blob, const std::string& what) {
-    BATON_TRY(self.buffer.reserve(blob.stored + kDirectAlignment));
+    BATON_TRY(self.buffer.reserve(blob.stored));
     auto size = store_.read_into(blob_key(manifest_.job, blob.attempt, blob.hash),
                                  self.buffer.data(), blob.stored);
     if (size.ok()) return self.buffer.view(0, *size);

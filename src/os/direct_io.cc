@@ -1,7 +1,6 @@
 #include "os/direct_io.h"
 
 #include <fcntl.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,10 +13,6 @@ namespace baton {
 namespace {
 
 constexpr size_t kWorthIt = 256 << 10;  // below this the cache is faster
-
-size_t round_up(size_t size) {
-  return (size + kDirectAlignment - 1) / kDirectAlignment * kDirectAlignment;
-}
 
 bool aligned(const char* memory) {
   return reinterpret_cast<uintptr_t>(memory) % kDirectAlignment == 0;
@@ -66,27 +61,9 @@ Status write_new(int fd, std::string_view bytes, const std::string& path) {
 }
 
 Result<size_t> read_whole(int fd, char* to, size_t size, const std::string& path) {
-  size_t done = 0;
-  while (done < size && size >= kWorthIt) {
-    iovec part{to + done, size - done};
-    ssize_t n = preadv2(fd, &part, 1, static_cast<off_t>(done), RWF_NOWAIT);
-    if (n <= 0) break;  // not in the cache, or this filesystem cannot tell
-    done += static_cast<size_t>(n);
-  }
-  size_t start = done / kDirectAlignment * kDirectAlignment;
-  if (size - done >= kWorthIt && aligned(to)) {
-    Direct direct(fd);
-    while (direct.on() && start < size) {
-      ssize_t n = pread(fd, to + start, round_up(size) - start, static_cast<off_t>(start));
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0 && errno != EINVAL) return errno_error(errno, "read " + path);
-      if (n <= 0 || n % static_cast<ssize_t>(kDirectAlignment) != 0) direct.off();
-      if (n > 0) start += static_cast<size_t>(n);
-    }
-    done = std::min(start, size);
-  }
-  BATON_ASSIGN(size_t rest, read_at(fd, to + done, size - done, done, path));
-  return done + rest;
+  if (size >= kWorthIt)
+    for (int advice : {POSIX_FADV_NOREUSE, POSIX_FADV_WILLNEED}) posix_fadvise(fd, 0, 0, advice);
+  return read_at(fd, to, size, 0, path);
 }
 
 }  // namespace baton

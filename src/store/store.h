@@ -57,9 +57,8 @@ class ObjectStore {
   // Up to `size` bytes from `offset` (fewer only at the end).
   virtual Result<std::string> get_range(const std::string& key, uint64_t offset, uint64_t size) = 0;
 
-  // Reads an object of at most `size` bytes into `to`, which has room for `size` rounded up to
-  // kDirectAlignment, and returns how many bytes it has. Same errors as get(). Aligned memory
-  // spares copies where the implementation reads around the page cache.
+  // Reads an object of at most `size` bytes into `to`, and returns how many bytes it has. Same
+  // errors as get(). For bulk: what is read once and not again soon.
   virtual Result<size_t> read_into(const std::string& key, char* to, size_t size);
 
   virtual Result<ObjectInfo> head(const std::string& key) = 0;
