@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <set>
+#include <tuple>
 
 #include "agent/agent.h"
 #include "base/ids.h"
@@ -25,7 +26,9 @@ std::string lock_path(const std::string& home, const std::string& job, int attem
 struct AttemptName {
   std::string job;
   int attempt = 0;
-  auto operator<=>(const AttemptName&) const = default;
+  bool operator<(const AttemptName& other) const {
+    return std::tie(job, attempt) < std::tie(other.job, other.attempt);
+  }
 };
 
 // Of "<job>-<attempt>" and "<job>-<attempt>.lock"; attempt 0 for any other name.

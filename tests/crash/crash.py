@@ -8,8 +8,6 @@
 Every seed draws one of these plans: SIGKILL of the agent, of the program or of both at random moments; death between
 any two store writes, torn writes and lost replies through the fault-injecting store ($BATON_TEST_FAULTS).
 """
-import argparse
-import concurrent.futures
 import hashlib
 import json
 import os
@@ -18,11 +16,12 @@ import random
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
+sys.path.insert(0, str(HERE))
+from seeds import Failure, command_of, descendants, main  # noqa: E402
+
 STEPS = 16
 MAX_ROUNDS = 60
 
@@ -33,10 +32,6 @@ def expected_chain():
         digest = hashlib.sha256(f"{digest}:{step}".encode()).hexdigest()
         lines.append(f"{step},{digest}")
     return lines
-
-
-class Failure(Exception):
-    """A broken promise, with what shows it."""
 
 
 class Trial:
@@ -195,68 +190,5 @@ class Trial:
         return groups + mounts + (os.listdir(run) if run.is_dir() else [])
 
 
-def command_of(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except OSError:
-        return ""
-
-
-def descendants(pid):
-    """Every process below `pid`, by the kernel's own lists of children."""
-    found, queue = [], [pid]
-    while queue:
-        current = queue.pop()
-        try:
-            tasks = list(pathlib.Path(f"/proc/{current}/task").iterdir())
-        except OSError:
-            continue
-        for task in tasks:
-            try:
-                children = [int(word) for word in (task / "children").read_text().split()]
-            except OSError:
-                continue
-            found += children
-            queue += children
-    return found
-
-
-def run_seed(binary, seed, verbose=False, store=None):
-    """Returns (seed, plan, kills, None or what went wrong)."""
-    with tempfile.TemporaryDirectory(prefix=f"baton-crash-{seed}-") as directory:
-        trial = Trial(binary, seed, directory, verbose, store)
-        try:
-            trial.run()
-            return seed, trial.plan, trial.kills, None
-        except Failure as failure:
-            return seed, trial.plan, trial.kills, str(failure)
-        except subprocess.TimeoutExpired as late:
-            return seed, trial.plan, trial.kills, f"hangs: {late}"
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seed", type=int, help="replay one seed, verbosely")
-    parser.add_argument("--seeds", default="0-299", help="FIRST-LAST")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--binary", default=os.environ.get("BATON_BIN", str(ROOT / "build/release/baton")))
-    parser.add_argument("--store", help="URL of a bucket and prefix, instead of a directory")
-    options = parser.parse_args()
-    if options.seed is not None:
-        seed, plan, kills, why = run_seed(options.binary, options.seed, True, options.store)
-        print(f"seed {seed} ({plan}, {kills} kills): {why or 'ok'}")
-        return 1 if why else 0
-    first, last = (int(word) for word in options.seeds.split("-"))
-    kills, bad = 0, []
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        for seed, plan, count, why in pool.map(lambda s: run_seed(options.binary, s, False, options.store), range(first, last + 1)):
-            kills += count
-            if why:
-                bad.append(seed)
-                print(f"seed {seed} ({plan}): {why}\n  replay: tests/crash/crash.py --seed {seed}", flush=True)
-    print(f"{last - first + 1} seeds, {kills} kills, {len(bad)} failed {bad if bad else ''}")
-    return 1 if bad else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__file__, __doc__, Trial, "0-299"))

@@ -3,12 +3,11 @@
 
     tests/crash/sweep_crash.py --seed 17        replays one seed, verbosely
     tests/crash/sweep_crash.py --seeds 0-99     runs many, two at a time; prints the seeds that failed
+    tests/crash/sweep_crash.py --store s3://b/p in a bucket: a prefix of its own for each seed
 
 Every seed draws how many trials run at once, what is killed, how often, and after how long; half of them also let the
 store break between writes ($BATON_TEST_FAULTS) in the sweep's own process.
 """
-import argparse
-import concurrent.futures
 import json
 import os
 import pathlib
@@ -16,13 +15,11 @@ import random
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from crash import Failure, command_of, descendants  # noqa: E402
+from seeds import Failure, command_of, descendants, main  # noqa: E402
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TRIALS = 8
 MAX_ROUNDS = 40
 
@@ -42,14 +39,16 @@ echo "{\\"step\\": 1, \\"loss\\": $BATON_PARAM_X}" >> $BATON_METRICS_FILE
 class SweepTrial:
     """One seed: a store, a sweep, and a plan of kills."""
 
-    def __init__(self, binary, seed, directory, verbose):
+    def __init__(self, binary, seed, directory, verbose, store=None):
         self.binary, self.seed, self.verbose = binary, seed, verbose
         self.random = random.Random(seed)
-        self.victims = self.random.choice(["driver", "agents", "programs", "all", "all"])
+        self.plan = self.random.choice(["driver", "agents", "programs", "all", "all"])
         self.faulty = self.random.random() < 0.5
         self.dir = pathlib.Path(directory)
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("BATON_")}
         self.env.update(BATON_HOME=str(self.dir / "home"))
+        if store:
+            self.env.update(BATON_STORE=f"{store}/{self.dir.name}")
         self.kills = 0
 
     def say(self, text):
@@ -82,7 +81,7 @@ class SweepTrial:
         agents = [pid for pid, command in below if " agent " in command]
         programs = [pid for pid, command in below if command.startswith("sh run.sh")]
         chosen = {"driver": [driver.pid], "agents": self.some(agents), "programs": self.some(programs),
-                  "all": self.some(agents + programs) + self.some([driver.pid])}[self.victims]
+                  "all": self.some(agents + programs) + self.some([driver.pid])}[self.plan]
         self.random.shuffle(chosen)
         for pid in chosen:
             try:
@@ -159,48 +158,12 @@ class SweepTrial:
 def everything_of(directory, driver):
     """The driver's processes, and agents that outlived an earlier driver."""
     agents = [int(p.name) for p in pathlib.Path("/proc").glob("[0-9]*")
-              if f"--store {directory}/" in command_of(int(p.name))]
+              if " --store " in (command := command_of(int(p.name))) and f"/{directory.name}" in command]
     found = set(descendants(driver))
     for agent in agents:
         found |= {agent, *descendants(agent)}
     return sorted(found)
 
 
-def run_seed(binary, seed, verbose=False):
-    """Returns (seed, plan, kills, None or what went wrong)."""
-    with tempfile.TemporaryDirectory(prefix=f"baton-sweep-{seed}-", ignore_cleanup_errors=True) as directory:
-        trial = SweepTrial(binary, seed, directory, verbose)
-        try:
-            trial.run()
-            return seed, trial.victims, trial.kills, None
-        except Failure as failure:
-            return seed, trial.victims, trial.kills, str(failure)
-        except subprocess.TimeoutExpired as late:
-            return seed, trial.victims, trial.kills, f"hangs: {late}"
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seed", type=int, help="replay one seed, verbosely")
-    parser.add_argument("--seeds", default="0-99", help="FIRST-LAST")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--binary", default=os.environ.get("BATON_BIN", str(ROOT / "build/release/baton")))
-    options = parser.parse_args()
-    if options.seed is not None:
-        seed, plan, kills, why = run_seed(options.binary, options.seed, verbose=True)
-        print(f"seed {seed} ({plan}, {kills} kills): {why or 'ok'}")
-        return 1 if why else 0
-    first, last = (int(word) for word in options.seeds.split("-"))
-    kills, bad = 0, []
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        for seed, plan, count, why in pool.map(lambda s: run_seed(options.binary, s), range(first, last + 1)):
-            kills += count
-            if why:
-                bad.append(seed)
-                print(f"seed {seed} ({plan}): {why}\n  replay: tests/crash/sweep_crash.py --seed {seed}", flush=True)
-    print(f"{last - first + 1} seeds, {kills} kills, {len(bad)} failed {bad if bad else ''}")
-    return 1 if bad else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__file__, __doc__, SweepTrial, "0-99"))
