@@ -12,16 +12,17 @@
     drip              the reply comes in small pieces with pauses
     corrupt           one bit of the reply's body is turned
     503, 503:1, …     that status instead of an answer, with Retry-After where a number of seconds follows
-    CODE              an error of S3 with that code ("ExpiredToken"), status 400
+    CODE, CODE:403    an error with that code ("ExpiredToken"), status 400 or the one that follows
 """
 import http.client
 import http.server
 import socket
+import ssl
 import struct
 import threading
 import time
 import urllib.parse
-from email.utils import formatdate
+from email.utils import formatdate, parsedate_to_datetime
 
 HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
@@ -31,13 +32,14 @@ class Reset(Exception):
 
 
 class FaultProxy:
-    """Thread-safe. `seen` counts faults by name; `skew_seconds` is how far the service's clock is ahead."""
+    """Thread-safe. `seen` counts faults by name; `skew_seconds` is how far the service's clock is ahead, and `skewed` how
+    many requests were refused for that."""
 
     def __init__(self, upstream, plan, skew_seconds=0):
         self.upstream = urllib.parse.urlsplit(upstream)
         self.plan, self.skew = plan, skew_seconds
         self.lock = threading.Lock()
-        self.number, self.seen = 0, {}
+        self.number, self.seen, self.skewed = 0, {}, 0
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -91,25 +93,30 @@ class FaultProxy:
         if len(body) < size:
             raise Reset
         if self.is_skewed(handler):
-            return self.error(handler, 403, "RequestTimeTooSkewed")
+            self.skewed += 1
+            return self.error(handler, 403, "RequestTimeTooSkewed" if handler.headers.get("X-Amz-Date") else "AuthenticationFailed")
         if name.isdigit():
             return self.error(handler, int(name), "SlowDown", {"Retry-After": amount} if amount else {})
         if name and name[0].isupper():
-            return self.error(handler, 400, name)
+            return self.error(handler, int(amount or 400), name)
         reply = self.forward(handler, body)
         if name == "duplicate":
             self.forward(handler, body)
         self.answer(handler, reply, name, int(amount or 0))
 
     def is_skewed(self, handler):
-        stamp = handler.headers.get("X-Amz-Date")
-        if not self.skew or not stamp:
+        stamp, azure = handler.headers.get("X-Amz-Date"), handler.headers.get("x-ms-date")
+        if not self.skew or not (stamp or azure):
             return False
-        signed = time.mktime(time.strptime(stamp, "%Y%m%dT%H%M%SZ")) - time.timezone
+        signed = (parsedate_to_datetime(azure).timestamp() if azure else
+                  time.mktime(time.strptime(stamp, "%Y%m%dT%H%M%SZ")) - time.timezone)
         return abs(signed - (time.time() + self.skew)) > 900
 
     def forward(self, handler, body):
-        connection = http.client.HTTPConnection(self.upstream.hostname, self.upstream.port, timeout=60)
+        connection = (http.client.HTTPSConnection(self.upstream.hostname, self.upstream.port, timeout=60,
+                                                  context=ssl._create_unverified_context())
+                      if self.upstream.scheme == "https" else
+                      http.client.HTTPConnection(self.upstream.hostname, self.upstream.port, timeout=60))
         try:
             connection.putrequest(handler.command, handler.path, skip_host=True, skip_accept_encoding=True)
             for key, value in handler.headers.items():
@@ -162,6 +169,7 @@ class FaultProxy:
         handler.send_response(status)
         for key, value in (headers or {}).items():
             handler.send_header(key, value)
+        handler.send_header("x-ms-error-code", code)
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
         handler.wfile.write(body)

@@ -1,7 +1,8 @@
-// SHA256_Init and its kin: deprecated in OpenSSL 3, and here to stay.
+// SHA256_Init, MD5_Init and their kin: deprecated in OpenSSL 3, and here to stay.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/hash.h"
 
+#include <openssl/md5.h>
 #include <openssl/sha.h>
 #include <xxhash.h>
 
@@ -40,6 +41,15 @@ std::string sha256_hex(std::string_view bytes) {
   Sha256 hash;
   hash.update(bytes);
   return hash.finish_hex();
+}
+
+std::string md5(std::string_view bytes) {
+  std::array<unsigned char, MD5_DIGEST_LENGTH> digest{};
+  MD5_CTX context;
+  MD5_Init(&context);
+  MD5_Update(&context, bytes.data(), bytes.size());
+  MD5_Final(digest.data(), &context);
+  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
 }
 
 Fingerprint fingerprint(std::string_view bytes, uint64_t seed) {

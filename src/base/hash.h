@@ -13,6 +13,9 @@ namespace baton {
 // SHA-256 (FIPS 180-4) of `bytes`, as 64 lower-case hex digits.
 std::string sha256_hex(std::string_view bytes);
 
+// MD5 (RFC 1321): 16 bytes, for services that verify an upload by nothing else.
+std::string md5(std::string_view bytes);
+
 // Incremental SHA-256. Not thread-safe.
 class Sha256 {
  public:

@@ -1,6 +1,7 @@
 // Two agents started at once on one job in a bucket, again and again, with random delays around
-// every request: exactly one owns the job each time. Against the S3 server that $BATON_TEST_S3
-// names (tests/test_s3.py starts one); without it there is nothing to race on.
+// every request: exactly one owns the job each time. Against the servers that $BATON_TEST_S3 and
+// $BATON_TEST_AZURE name (tests/test_s3.py and test_azure.py start them); without one there is
+// nothing to race on.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -9,6 +10,7 @@
 
 #include "ledger/ledger_test_support.h"
 #include "os/clock.h"
+#include "store/azure_bucket.h"
 #include "store/bucket_store.h"
 #include "store/s3_bucket.h"
 
@@ -35,14 +37,26 @@ class Delayed : public HttpClient {
   SystemClock clock_;
 };
 
+using BucketMaker = std::unique_ptr<Bucket> (*)(std::shared_ptr<HttpClient> http, Clock& clock);
+
+std::unique_ptr<Bucket> s3_bucket(std::shared_ptr<HttpClient> http, Clock& clock) {
+  S3Place place{"store", "race", std::getenv("BATON_TEST_S3"), "us-east-1", true};
+  return make_s3_bucket(place, std::move(http),
+                        make_fixed_credentials({"race", "race-secret", "", 0, ""}), clock);
+}
+
+std::unique_ptr<Bucket> azure_bucket(std::shared_ptr<HttpClient> http, Clock& clock) {
+  std::string endpoint = std::getenv("BATON_TEST_AZURE");
+  AzurePlace place{endpoint.substr(endpoint.rfind('/') + 1), "store", "race", endpoint};
+  AzureCredentials key{AzureCredentials::Kind::shared_key, std::getenv("BATON_TEST_AZURE_KEY"), 0,
+                       ""};
+  return make_azure_bucket(place, std::move(http),
+                           std::make_shared<FixedCredentials<AzureCredentials>>(key), clock);
+}
+
 struct Handle {
-  explicit Handle(uint32_t seed) {
-    S3Place place{"store", "race", std::getenv("BATON_TEST_S3"), "us-east-1", true};
-    auto credentials = make_fixed_credentials({"race", "race-secret", "", 0, ""});
-    store = make_bucket_store(
-        make_s3_bucket(place, std::make_shared<Delayed>(seed), std::move(credentials), clock),
-        clock, {});
-  }
+  Handle(BucketMaker make, uint32_t seed)
+      : store(make_bucket_store(make(std::make_shared<Delayed>(seed), clock), clock, {})) {}
   SystemClock clock;
   std::unique_ptr<ObjectStore> store;
 };
@@ -62,9 +76,8 @@ struct Racer {
   }
 };
 
-TEST(BucketRace, OneOfTwoAgentsOwnsTheJob) {
-  if (!std::getenv("BATON_TEST_S3")) return;
-  Handle first(1), second(2);
+void race_for_jobs(BucketMaker make) {
+  Handle first(make, 1), second(make, 2);
   Ledger ledger(*first.store, first.clock);
   int wins[2] = {0, 0};
   for (int race = 0; race < kRaces; ++race) {
@@ -86,6 +99,14 @@ TEST(BucketRace, OneOfTwoAgentsOwnsTheJob) {
   }
   EXPECT_GT(wins[0], 0);
   EXPECT_GT(wins[1], 0);
+}
+
+TEST(BucketRace, OneOfTwoAgentsOwnsTheJob) {
+  if (std::getenv("BATON_TEST_S3")) race_for_jobs(&s3_bucket);
+}
+
+TEST(BucketRace, OneOfTwoAgentsOwnsTheJobInAzure) {
+  if (std::getenv("BATON_TEST_AZURE")) race_for_jobs(&azure_bucket);
 }
 
 }  // namespace

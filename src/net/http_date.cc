@@ -1,6 +1,7 @@
 #include "net/http_date.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <ctime>
 
@@ -21,6 +22,20 @@ std::optional<int64_t> parse_http_date(const std::string& text) {
   parts.tm_mon = static_cast<int>(at - kMonths) / 3;
   parts.tm_year = year - 1900;
   return static_cast<int64_t>(timegm(&parts)) * 1000;
+}
+
+std::string http_date(int64_t wall_ms) {
+  static constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                            "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  time_t seconds = wall_ms / 1000;
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  char text[64];
+  std::snprintf(text, sizeof text, "%s, %02d %s %d %02d:%02d:%02d GMT", kDays[parts.tm_wday],
+                parts.tm_mday, kMonths[parts.tm_mon], parts.tm_year + 1900, parts.tm_hour,
+                parts.tm_min, parts.tm_sec);
+  return text;
 }
 
 int64_t retry_after_ms(const HttpResponse& response, int64_t wall_ms) {

@@ -58,6 +58,9 @@ Result<BearerToken> read_token_reply(const HttpResponse& reply, const std::strin
   // Azure's metadata service writes numbers as text.
   if (auto text = parse_decimal(get_string(*json, "expires_in")))
     seconds = static_cast<int64_t>(std::min<uint64_t>(*text, kLongestS));
+  // Its service identities tell the end alone, in seconds since 1970.
+  if (auto end = parse_decimal(get_string(*json, "expires_on")); end && seconds == 0)
+    seconds = std::max<int64_t>(1, static_cast<int64_t>(*end) - wall_ms / 1000);
   int64_t lives_ms = seconds > 0 ? std::min(seconds, kLongestS) * 1000 : kUnstatedMs;
   return BearerToken{token, wall_ms + lives_ms, source};
 }

@@ -67,8 +67,8 @@ class Bucket {
 
   // One page of what begins with `prefix`, after the key `after` ("": from the start) or from where
   // the page that gave `token` ended. With `fold`, keys with a '/' behind the prefix are folded.
-  // At most `limit` entries (1..1000); perhaps fewer, even none, though there are more. Entries up
-  // to `after` may be among them.
+  // At most `limit` entries (1..1000); perhaps fewer, even none, though there are more, and more
+  // where a service cannot begin at `after`. Entries up to `after` may be among them.
   virtual Result<BucketPage> list(const std::string& prefix, const std::string& after,
                                   const std::string& token, bool fold, size_t limit) = 0;
 

@@ -57,6 +57,11 @@ Result<BucketUrl> parse_bucket_url(const std::string& url, const std::vector<std
   size_t mark = std::min(rest.find('?'), rest.size());
   std::string path = rest.substr(0, mark);
   if (mark < rest.size()) BATON_TRY(read_options(url, rest.substr(mark + 1), known, out));
+  if (out.scheme == "az") {  // az://account/container/prefix
+    size_t end = std::min(path.find('/'), path.size());
+    out.account = path.substr(0, end);
+    path.erase(0, end + 1);
+  }
   size_t slash = std::min(path.find('/'), path.size());
   out.bucket = path.substr(0, slash);
   if (out.bucket.empty() || !std::all_of(out.bucket.begin(), out.bucket.end(), bucket_char))

@@ -34,9 +34,10 @@ Result<std::unique_ptr<ObjectStore>> open_store(const std::string& place,
 Result<std::unique_ptr<Bucket>> open_bucket(const std::string& url,
                                             const OpenStoreOptions& options);
 
-// A bucket's URL taken apart: "scheme://bucket/prefix?name=value&…". Values are percent-decoded.
+// A bucket's URL taken apart: "scheme://bucket/prefix?name=value&…", and "az://account/…" with the
+// container as its bucket. Values are percent-decoded.
 struct BucketUrl {
-  std::string scheme, bucket, prefix;
+  std::string scheme, account, bucket, prefix;
   std::vector<std::pair<std::string, std::string>> options;
   // The option's value, or "".
   std::string option(const std::string& name) const;

@@ -1,0 +1,290 @@
+#include "store/azure_bucket.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+
+#include "base/crc32c.h"
+#include "base/encoding.h"
+#include "base/hash.h"
+#include "base/ids.h"
+#include "base/text.h"
+#include "base/xml.h"
+#include "net/http_date.h"
+#include "store/azure_errors.h"
+#include "store/page_starts.h"
+
+namespace baton {
+namespace {
+
+constexpr char kVersion[] = "2023-11-03";
+constexpr uint64_t kMaxReply = 32 << 20;  // of what is not an object: a page of 5000 names
+constexpr int64_t kMostSkewMs = 240'000;  // Azure takes 15 minutes
+constexpr size_t kLongestPage = 5000;     // List Blobs gives no more at once
+constexpr char kMetaCrc[] = "x-ms-meta-baton_crc32c";  // such names are C# identifiers: no '-'
+
+// All ids of the blocks of one blob have the same length.
+std::string block_id(const std::string& upload, int number) {
+  std::string digits = std::to_string(number);
+  return base64(upload + "-" + std::string(6 - std::min<size_t>(6, digits.size()), '0') + digits);
+}
+
+// One request, before it is authorized.
+struct Call {
+  std::string method;
+  std::string key;    // "": the container itself
+  std::string query;  // already encoded, without '?'
+  Headers headers;
+  std::string_view body;
+  std::string doing;    // for errors
+  uint64_t expect = 0;  // bytes that come back, for the time-out
+  std::function<Status(std::string_view)> on_body;
+};
+
+class AzureBucket : public Bucket {
+ public:
+  AzureBucket(const AzurePlace& place, std::shared_ptr<HttpClient> http,
+              std::shared_ptr<AzureCredentialSource> credentials, Clock& clock)
+      : place_(place),
+        http_(std::move(http)),
+        credentials_(std::move(credentials)),
+        clock_(clock) {}
+
+  Status put(const std::string& key, std::string_view bytes, uint32_t crc, Write mode) override {
+    Call call{"PUT", key, "", {}, bytes, "writing " + key, 0, nullptr};
+    call.headers.emplace_back("Content-Type", "application/octet-stream");
+    call.headers.emplace_back("Content-MD5", base64(md5(bytes)));
+    call.headers.emplace_back("x-ms-blob-type", "BlockBlob");
+    call.headers.emplace_back(kMetaCrc, crc32c_text(crc));
+    if (mode == Write::if_absent) call.headers.emplace_back("If-None-Match", "*");
+    auto reply = send(call);
+    if (!reply.ok()) return reply.error();
+    return {};
+  }
+
+  Result<BucketObject> get(const std::string& key, const std::optional<BucketRange>& range,
+                           const std::string& expected,
+                           const std::function<Status(std::string_view)>& sink) override {
+    Call call{"GET", key, "", {}, {}, "reading " + key, range ? range->size : 64 << 20, sink};
+    if (range)
+      call.headers.emplace_back("Range", "bytes=" + std::to_string(range->offset) + "-" +
+                                             std::to_string(range->offset + range->size - 1));
+    if (!expected.empty()) call.headers.emplace_back("If-Match", expected);
+    auto reply = send(call);
+    if (reply.is(Code::exists))
+      return Error{Code::transient, call.doing + ": it was replaced meanwhile", ""};
+    if (!reply.ok()) return reply.error();
+    if (reply->status == 416) return head(key);  // a range behind the end
+    std::string total = reply->header("Content-Range");
+    if (reply->status == 206) {
+      total.erase(0, total.find('/') + 1);
+    } else {
+      if (range && range->offset > 0)
+        return Error{Code::unsupported, name() + " does not honour ranges", ""};
+      total = reply->header("Content-Length");
+    }
+    return object_of(*reply, total, call);
+  }
+
+  Result<BucketObject> head(const std::string& key) override {
+    Call call{"HEAD", key, "", {}, {}, "looking at " + key, 0, nullptr};
+    auto reply = send(call);
+    if (!reply.ok()) return reply.error();
+    return object_of(*reply, reply->header("Content-Length"), call);
+  }
+
+  Status remove(const std::string& key) override {
+    auto reply = send({"DELETE", key, "", {}, {}, "removing " + key, 0, nullptr});
+    if (!reply.ok() && !reply.is(Code::not_found)) return reply.error();
+    return {};
+  }
+
+  // Version 2023-11-03 cannot begin behind a name: what lies before it is read and dropped here, or
+  // skipped by the token of a page that is known already.
+  Result<BucketPage> list(const std::string& prefix, const std::string& after,
+                          const std::string& token, bool fold, size_t limit) override {
+    const std::string listing = prefix + (fold ? "*" : "**");
+    const size_t most = after.empty() ? limit : kLongestPage;
+    const std::string known = token.empty() ? starts_.before(listing, after) : "";
+    auto page = page_at(prefix, token.empty() ? known : token, fold, most);
+    if (page.is(Code::permanent) && !known.empty()) {  // it may be too old
+      starts_.forget(listing);
+      page = page_at(prefix, "", fold, most);
+    }
+    if (!page.ok()) return page;
+    if (!token.empty() && !page->objects.empty())
+      starts_.note(listing, page->objects.front().key, token);
+    auto is_before = [&](const ObjectInfo& object) { return object.key <= after; };
+    auto kept = std::remove_if(page->objects.begin(), page->objects.end(), is_before);
+    page->objects.erase(kept, page->objects.end());
+    return page;
+  }
+
+  // Blocks belong to a blob's name, and are told apart by their ids alone.
+  Result<std::string> begin_upload(const std::string&, std::optional<uint32_t>) override {
+    return new_nonce();
+  }
+
+  Result<BucketPart> upload_part(const std::string& key, const std::string& upload, int number,
+                                 std::string_view bytes, uint32_t crc) override {
+    std::string id = block_id(upload, number);
+    Call call{"PUT", key,    "comp=block&blockid=" + percent_encode(id),
+              {},    bytes,  "writing a part of " + key,
+              0,     nullptr};
+    call.headers.emplace_back("Content-MD5", base64(md5(bytes)));
+    auto reply = send(call);
+    if (!reply.ok()) return reply.error();
+    return BucketPart{id, crc};
+  }
+
+  Status finish_upload(const std::string& key, const std::string&,
+                       const std::vector<BucketPart>& parts, uint32_t crc, Write mode) override {
+    std::string body = "<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>";
+    for (const BucketPart& part : parts) body += "<Latest>" + part.tag + "</Latest>";
+    body += "</BlockList>";
+    Call call{"PUT", key, "comp=blocklist", {}, body, "completing " + key, 512ull << 20, nullptr};
+    call.headers.emplace_back("Content-Type", "application/xml");
+    call.headers.emplace_back("x-ms-blob-content-type", "application/octet-stream");
+    call.headers.emplace_back(kMetaCrc, crc32c_text(crc));
+    if (mode == Write::if_absent) call.headers.emplace_back("If-None-Match", "*");
+    auto reply = send(call);
+    if (!reply.ok()) return reply.error();
+    return {};
+  }
+
+  // No request removes blocks. Completing any other upload of that blob does, and else Azure after
+  // a week.
+  Status abort_upload(const std::string&, const std::string&) override { return {}; }
+
+  std::string name() const override { return "az://" + place_.account + "/" + full_container(); }
+  std::string identity() const override { return name() + " at " + place_.endpoint; }
+
+  Result<std::string> credentials() override {
+    BATON_ASSIGN(AzureCredentials found, credentials_->get());
+    return found.source;
+  }
+
+  int64_t hold_ms() const override {
+    return std::max<int64_t>(0, hold_until_.load() - clock_.mono_ms());
+  }
+
+ private:
+  std::string full(const std::string& key) const {
+    return place_.prefix.empty() ? key : place_.prefix + "/" + key;
+  }
+  std::string full_container() const {
+    return place_.container + (place_.prefix.empty() ? "" : "/" + place_.prefix);
+  }
+  std::string what(const Call& call) const { return name() + ": " + call.doing; }
+
+  Result<BucketObject> object_of(const HttpResponse& reply, const std::string& total,
+                                 const Call& call) const {
+    auto size = parse_decimal(total);
+    if (!size)
+      return Error{Code::transient, what(call) + ": the reply does not tell the object's size", ""};
+    return BucketObject{*size, parse_crc32c(reply.header(kMetaCrc)), reply.header("ETag")};
+  }
+
+  Result<BucketPage> page_at(const std::string& prefix, const std::string& token, bool fold,
+                             size_t most) {
+    std::string query = "restype=container&comp=list&maxresults=" + std::to_string(most);
+    std::string whole = full(prefix);
+    if (!whole.empty()) query += "&prefix=" + percent_encode(whole);
+    if (fold) query += "&delimiter=%2F";
+    if (!token.empty()) query += "&marker=" + percent_encode(token);
+    std::string doing = "listing " + (prefix.empty() ? "it" : prefix);
+    BATON_ASSIGN(HttpResponse reply, send({"GET", "", query, {}, {}, doing, 0, nullptr}));
+    BATON_ASSIGN(Xml xml, parse_xml(reply.body, name() + ": the listing"));
+    if (xml.name != "EnumerationResults")
+      return Error{Code::transient, name() + ": " + doing + " gave something else", ""};
+    return page_of(xml);
+  }
+
+  // A reply of 2xx (or 416), or why there is none.
+  Result<HttpResponse> send(const Call& call) {
+    for (int attempt = 0;; ++attempt) {
+      BATON_ASSIGN(AzureCredentials credentials, credentials_->get());
+      int64_t dated = clock_.wall_ms() + clock_offset_.load();
+      BATON_ASSIGN(HttpRequest request, authorized(call, credentials, dated));
+      auto reply = http_->send(request);
+      if (!reply.ok()) return reply.error().within(what(call));
+      if (reply->status / 100 == 2 || reply->status == 416) return reply;
+      note_hold(*reply);
+      AzureFailure failure = classify_azure(*reply, what(call));
+      if (!failure.not_authenticated || attempt == 2) return failure.error;
+      if (!corrected_clock(*reply, dated)) credentials_->refuse(credentials);
+    }
+  }
+
+  Result<HttpRequest> authorized(const Call& call, const AzureCredentials& credentials,
+                                 int64_t wall_ms) const {
+    HttpRequest request;
+    request.method = call.method;
+    request.url = place_.endpoint + "/" + place_.container;
+    if (!call.key.empty()) request.url += "/" + percent_encode(full(call.key), true);
+    if (!call.query.empty()) request.url += "?" + call.query;
+    request.headers = call.headers;
+    request.headers.emplace_back("x-ms-version", kVersion);
+    request.headers.emplace_back("x-ms-date", http_date(wall_ms));
+    request.body_view = call.body;
+    request.on_body = call.on_body;
+    request.max_body = kMaxReply;
+    request.timeout_ms = try_timeout_ms(call.body.size() + call.expect);
+    BATON_TRY(authorize_azure(request, place_.account, credentials));
+    return request;
+  }
+
+  bool corrected_clock(const HttpResponse& reply, int64_t dated) {
+    auto date = parse_http_date(reply.header("Date"));
+    if (!date || std::abs(*date - dated) < kMostSkewMs) return false;
+    clock_offset_ = *date - clock_.wall_ms();
+    return true;
+  }
+
+  void note_hold(const HttpResponse& reply) {
+    int64_t wait = retry_after_ms(reply, clock_.wall_ms());
+    if (wait > 0) hold_until_ = clock_.mono_ms() + wait;
+  }
+
+  Result<BucketPage> page_of(const Xml& xml) const {
+    BucketPage page;
+    const std::string strip = full("");
+    auto add = [&](const std::string& name, uint64_t size) {
+      if (starts_with(name, strip)) page.objects.push_back({name.substr(strip.size()), size});
+    };
+    const Xml* blobs = xml.child("Blobs");
+    for (const Xml& entry : blobs ? blobs->children : std::vector<Xml>()) {
+      if (entry.at("Properties/ResourceType") == "directory")
+        return Error{Code::unsupported,
+                     this->name() +
+                         " is in an account with a hierarchical namespace, which lists "
+                         "in another order than a store needs",
+                     "use a storage account without one"};
+      if (entry.name == "Blob")
+        add(entry.at("Name"), parse_decimal(entry.at("Properties/Content-Length")).value_or(0));
+      if (entry.name == "BlobPrefix") add(entry.at("Name"), 0);
+    }
+    std::sort(page.objects.begin(), page.objects.end(),
+              [](const ObjectInfo& a, const ObjectInfo& b) { return a.key < b.key; });
+    page.next = xml.at("NextMarker");
+    return page;
+  }
+
+  const AzurePlace place_;
+  const std::shared_ptr<HttpClient> http_;
+  const std::shared_ptr<AzureCredentialSource> credentials_;
+  Clock& clock_;
+  PageStarts starts_;
+  std::atomic<int64_t> clock_offset_{0};  // server's wall clock less this machine's
+  std::atomic<int64_t> hold_until_{0};
+};
+
+}  // namespace
+
+std::unique_ptr<Bucket> make_azure_bucket(const AzurePlace& place, std::shared_ptr<HttpClient> http,
+                                          std::shared_ptr<AzureCredentialSource> credentials,
+                                          Clock& clock) {
+  return std::make_unique<AzureBucket>(place, std::move(http), std::move(credentials), clock);
+}
+
+}  // namespace baton
