@@ -27,6 +27,11 @@ from email.utils import formatdate, parsedate_to_datetime
 HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
+def xml_errors(_status, code):
+    """S3's."""
+    return "application/xml", f"<Error><Code>{code}</Code><Message>made up by the test</Message></Error>".encode()
+
+
 class Reset(Exception):
     """The connection is to be reset."""
 
@@ -35,9 +40,9 @@ class FaultProxy:
     """Thread-safe. `seen` counts faults by name; `skew_seconds` is how far the service's clock is ahead, and `skewed` how
     many requests were refused for that."""
 
-    def __init__(self, upstream, plan, skew_seconds=0):
+    def __init__(self, upstream, plan, skew_seconds=0, errors=xml_errors):
         self.upstream = urllib.parse.urlsplit(upstream)
-        self.plan, self.skew = plan, skew_seconds
+        self.plan, self.skew, self.errors = plan, skew_seconds, errors
         self.lock = threading.Lock()
         self.number, self.seen, self.skewed = 0, {}, 0
         outer = self
@@ -161,12 +166,12 @@ class FaultProxy:
         handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         raise Reset
 
-    @staticmethod
-    def error(handler, status, code, headers=None):
-        body = f"<Error><Code>{code}</Code><Message>made up by the test</Message></Error>".encode()
+    def error(self, handler, status, code, headers=None):
+        kind, body = self.errors(status, code)
         if handler.command == "HEAD":
             body = b""
         handler.send_response(status)
+        handler.send_header("Content-Type", kind)
         for key, value in (headers or {}).items():
             handler.send_header(key, value)
         handler.send_header("x-ms-error-code", code)

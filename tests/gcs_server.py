@@ -80,41 +80,42 @@ class Refused(Exception):
         return {"error": {"code": self.status, "message": self.message, "errors": [error]}}
 
 
-def project(fields, value):
-    """A partial response: "a,b(c,d)", "items/name"."""
-    if not fields or isinstance(value, (str, int, bool)):
-        return value
-    if isinstance(value, list):
-        return [project(fields, one) for one in value]
-    chosen, rest = {}, fields
+def selection(fields):
+    """A partial response's fields, "a,b(c,d/e)", as a tree; an empty one is everything."""
+    tree, rest = {}, fields
     while rest:
-        found = re.match(r"([A-Za-z0-9*]+)", rest)
+        found = re.match(r"([\w-]+|\*)", rest)
         if not found:
             raise Refused(400, f"Invalid field selection {rest}", "invalidParameter")
-        name, rest = found.group(1), rest[found.end():]
-        inner = ""
+        name, rest, inner = found.group(), rest[found.end():], ""
         if rest.startswith("("):
-            depth, end = 0, 0
+            depth = end = 0
             for end, c in enumerate(rest):
                 depth += (c == "(") - (c == ")")
                 if depth == 0:
                     break
             inner, rest = rest[1:end], rest[end + 1:]
         elif rest.startswith("/"):
-            inner = re.match(r"/([^,]*)", rest).group(1)
-            rest = rest[len(inner) + 1:]
-        for key in value if name == "*" else [name]:
-            if key in value:
-                chosen[key] = project(inner, value[key])
+            inner, _, rest = rest[1:].partition(",")
+            rest = rest and "," + rest
+        tree.setdefault(name, {}).update(selection(inner))
         if rest and not rest.startswith(","):
             raise Refused(400, f"Invalid field selection {rest}", "invalidParameter")
         rest = rest[1:]
-    return chosen
+    return tree
+
+
+def project(tree, value):
+    if isinstance(value, list):
+        return [project(tree, one) for one in value]
+    if not tree or not isinstance(value, dict):
+        return value
+    return {key: project(tree.get(key, tree.get("*")), one) for key, one in value.items() if key in tree or "*" in tree}
 
 
 def multipart_related(kind, body):
     """(metadata, content type, media) of a body of two parts."""
-    found = re.search(r'boundary="?([^";]+)"?', kind)
+    found = re.search(r'boundary=["\']?([^"\';]+)', kind)  # gcloud writes apostrophes
     if not kind.startswith("multipart/related") or not found:
         raise Refused(400, "Malformed multipart body.", "badRequest")
     boundary = b"--" + found.group(1).encode()
@@ -200,7 +201,7 @@ class GcsServer:
             self.authorize(handler)
             status, headers, reply = self.route(handler, url.path, query, body)
             if isinstance(reply, (dict, list)):
-                reply = project(query.get("fields"), reply)
+                reply = project(selection(query.get("fields", "")), reply)
         except Refused as refused:
             status, headers, reply = refused.status, {}, refused.body()
             if media:  # as the service does for downloads
@@ -377,12 +378,15 @@ class GcsServer:
         session = self.sessions.get(query.get("upload_id"))
         if not session:
             raise Refused(404, "No such upload.")
-        told = re.fullmatch(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)", handler.headers.get("Content-Range", f"bytes 0-{len(body) - 1}/{len(body)}"))
+        told = re.fullmatch(r"bytes (?:(\d+)-(\d+|\*)|\*)/(\d+|\*)", handler.headers.get("Content-Range", f"bytes 0-{len(body) - 1}/{len(body)}"))
         if "done" in session:
             return 200, {}, session["done"]
         if not told and body:
             raise Refused(400, "Failed to parse Content-Range header.")
         first, last, total = told.groups() if told else (None, None, "0")
+        if last == "*":  # a stream: what comes is all that is left
+            last = str(int(first) + len(body) - 1)
+            total = str(int(first) + len(body))
         if first is not None:
             if int(first) != len(session["data"]) or int(last) - int(first) + 1 != len(body):
                 raise Refused(503, "The offset is not what was stored.")
