@@ -17,7 +17,7 @@ std::string bars(const Terminal& terminal, const std::vector<Importance>& import
   size_t width = 0;
   for (const auto& one : importance) width = std::max(width, one.name.size());
   for (const auto& one : importance) {
-    auto cells = static_cast<size_t>(one.share * 30 + 0.5);
+    auto cells = static_cast<size_t>(std::lround(one.share * 30));
     std::string bar;
     for (size_t i = 0; i < cells; ++i) bar += terminal.options().unicode ? "█" : "#";
     text +=
