@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/drive_sweep.h"
