@@ -63,7 +63,9 @@ Result<int> check(Context& context) {
   }
   size_t leftovers = findings->size() - damage;
   std::string text = damage > 0 ? fmt::format("{} damaged", damage) : "nothing is damaged";
-  if (leftovers > 0) text += fmt::format(", {} leftovers that `baton store gc` removes", leftovers);
+  if (leftovers > 0)
+    text += fmt::format(", {} {} that `baton store gc` removes", leftovers,
+                        leftovers == 1 ? "leftover" : "leftovers");
   context.terminal.print(text + "\n");
   return damage > 0 ? kExitError : 0;
 }

@@ -90,7 +90,9 @@ Check check_engine(Engine& engine) {
 
 // Which of resources.memory, cpus and the limit of processes are enforced.
 Check check_limits(const Json& machine) {
-  std::string found = fmt::format("cgroup version {}", get_int(machine, "cgroup_version"));
+  int64_t version = get_int(machine, "cgroup_version");
+  std::string found =
+      version == 0 ? "no control groups of its own" : fmt::format("cgroup version {}", version);
   bool all = true;
   if (auto limits = machine.find("limits"); limits != machine.end() && limits->is_object())
     for (const auto& item : limits->items()) {
