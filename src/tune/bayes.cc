@@ -5,6 +5,7 @@
 #include <set>
 
 #include "tune/acquisition.h"
+#include "tune/branches.h"
 #include "tune/methods.h"
 #include "tune/search.h"
 #include "tune/sobol.h"
@@ -18,8 +19,18 @@ namespace {
 constexpr double kDrawShare = 0.5;      // of suggestions by a posterior sample, by default
 constexpr size_t kManyDimensions = 10;  // from here on draws alone have a trust region too
 constexpr size_t kCentres = 4;
+// From kManyDimensions on a climb needs more room than SearchOptions gives.
+constexpr size_t kManyRefined = 8;
+constexpr int kManyEvaluations = 120;
 
 enum Purpose : uint64_t { kSearch = 1, kDraw, kFallback, kCoin };
+
+const Point& best_of(const std::vector<Observation>& observations) {
+  return std::min_element(
+             observations.begin(), observations.end(),
+             [](const Observation& a, const Observation& b) { return a.cost < b.cost; })
+      ->trial->point;
+}
 
 class Bayes : public MethodTuner {
  public:
@@ -120,11 +131,19 @@ SearchOptions Bayes::where(const std::vector<Observation>& observations, bool dr
     const double length = kernel.value(kernel.shape().length(static_cast<Eigen::Index>(i)));
     options.reach[features_.numbers()[i]] = std::min(0.5, length);
   }
+  if (table().codec().size() >= kManyDimensions) {
+    options.refined = kManyRefined;
+    options.evaluations = kManyEvaluations;
+  }
   const bool only_draws = !table().options().acquisition.empty();
   if (draw && (!only_draws || table().codec().size() >= kManyDimensions)) {
+    std::vector<Observation> around = observations;
+    if (!only_draws) around = branch_in_turn(observations, table().open());
+    const bool branch = around.size() < observations.size();
     options.centres.resize(1);
-    const double side = trust_side(observations, initial(), table().codec().size());
-    Box box = trust_box(features_, kernel, options.centres[0], side);
+    if (branch) options.centres[0] = best_of(around);
+    const double side = trust_side(around, branch ? 0 : initial(), table().codec().size());
+    Box box = trust_box(features_, kernel, options.centres[0], side, branch);
     options.low = std::move(box.low);
     options.high = std::move(box.high);
   }
@@ -142,10 +161,12 @@ std::optional<Point> Bayes::suggest(const std::vector<Observation>& observations
   surrogate_.update(observations);
   Gp& gp = surrogate_.gp();
   const bool draw = draws();
-  const SearchOptions options = where(observations, draw);
+  SearchOptions options = where(observations, draw);
   auto seen = [&](const Point& point) { return taken.count(point) > 0; };
   if (draw) {
-    return search(features_, PathSample(gp, rng(kDraw)), seen, options, rng(kSearch));
+    auto found = search(features_, PathSample(gp, rng(kDraw)), seen, options, rng(kSearch));
+    if (found || options.low.empty()) return found;
+    options.low = options.high = {};  // a box of few points may be used up
   }
   std::vector<Point> pending;
   for (const Trial* trial : table().open()) pending.push_back(trial->point);

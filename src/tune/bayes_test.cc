@@ -65,6 +65,40 @@ TEST(Bayes, FindsTheBestChoiceAndItsOwnParameter) {
   EXPECT_LT(tuner->best()->value, 0.05);
 }
 
+// Branch a is good everywhere; branch b is better, but only where its own parameter is right.
+TEST(Bayes, APolishedBranchDoesNotHideABetterOne) {
+  const Space space = test_space(
+      R"({"x": {"min": 0, "max": 1}, "y": {"min": 0, "max": 1}, "kind": ["a", "b"],
+          "z": {"min": 0, "max": 1, "when": {"kind": "b"}}})");
+  auto value = [](const Params& params, int64_t) {
+    const bool b = find_param(params, "kind")->get<std::string>() == "b";
+    const double x = number(params, "x") - (b ? 0.8 : 0.3), y = number(params, "y") - 0.6;
+    return x * x + y * y + (b ? 20 * std::pow(number(params, "z") - 0.85, 2) : 0.05);
+  };
+  for (uint64_t seed = 1; seed <= 4; ++seed) {
+    auto tuner = test_tuner(space, options(seed));
+    Player player(value, 2, 0);
+    player.play(*tuner, 200);
+    EXPECT_LT(tuner->best()->value, 0.01) << seed;
+  }
+}
+
+// Four points here and 64 there: the smaller branch is used up long before the sweep ends.
+TEST(Bayes, ABranchThatIsUsedUpIsNoTrap) {
+  const Space space = test_space(
+      R"({"kind": ["a", "b"], "x": {"min": 1, "max": 4, "type": "int"},
+          "y": {"min": 1, "max": 16, "type": "int", "when": {"kind": "b"}}})");
+  auto value = [](const Params& params, int64_t) {
+    if (find_param(params, "kind")->get<std::string>() == "a") return number(params, "x");
+    return 0.5 + std::abs(number(params, "y") - 11) + std::abs(number(params, "x") - 3);
+  };
+  auto tuner = test_tuner(space, options(3));
+  Player player(value, 1, 0);
+  player.play(*tuner, 50);
+  EXPECT_EQ(tuner->best()->value, 0.5);
+  EXPECT_EQ(player.asked().size(), 25U);
+}
+
 TEST(Bayes, SameSeedSameTrialsAndLoadedGoesOnIdentically) {
   for (const char* acquisition : {"", "logei", "thompson"}) {
     auto whole = test_tuner(test_space(kMixed), options(5, acquisition));

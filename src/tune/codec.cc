@@ -128,6 +128,13 @@ size_t Codec::choices(size_t dimension) const {
 
 uint64_t Codec::levels(size_t dimension) const { return axes_[dimension].levels; }
 
+bool Codec::decides(size_t dimension) const {
+  return std::any_of(axes_.begin(), axes_.end(), [&](const Axis& axis) {
+    return std::any_of(axis.when.begin(), axis.when.end(),
+                       [&](const Condition& condition) { return condition.parent == dimension; });
+  });
+}
+
 size_t Codec::choice(size_t dimension, double coordinate) const {
   return level(dimension, coordinate);
 }

@@ -37,6 +37,8 @@ class Codec {
   size_t choices(size_t dimension) const;
   // Number of different values that a dimension can take; 0: a continuum.
   uint64_t levels(size_t dimension) const;
+  // Whether a condition asks about the dimension: its value decides which others are used.
+  bool decides(size_t dimension) const;
   // Which choice a coordinate of a category means.
   size_t choice(size_t dimension, double coordinate) const;
   // Number of different points; 0: a continuum, or too many to count.
