@@ -33,8 +33,10 @@ Result<std::unique_ptr<Tuner>> make_sweep_tuner(const SweepSpec& spec, int trial
   TuneOptions options = tune_options(spec, trials);
   BATON_ASSIGN(auto tuner, make_tuner(spec.space, options));
   if (!spec.stop_early) return tuner;
-  return make_stop_early(std::move(tuner), {spec.stop_early->after, spec.stop_early->grace},
-                         options.goal);
+  StopEarlyOptions early{spec.stop_early->after, spec.stop_early->grace,
+                         spec.stop_early->asha ? StopRule::asha : StopRule::median,
+                         spec.stop_early->reduction};
+  return make_stop_early(std::move(tuner), early, options.goal);
 }
 
 Result<SweepTuner> SweepTuner::fresh(const Sweep& sweep, int trials) {

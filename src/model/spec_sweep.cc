@@ -115,9 +115,14 @@ void read_stop_early(SpecReader& in, const YamlNode& node, Path path,
     return;
   }
   stop = StopEarly();
-  in.read_map(node, path,
-              {{"after", in.integer(1, kMaxTrials, stop->after)},
-               {"grace", whole(in, 0, kMaxSteps, stop->grace)}});
+  in.read_map(
+      node, path,
+      {{"after", in.integer(1, kMaxTrials, stop->after)},
+       {"grace", whole(in, 0, kMaxSteps, stop->grace)},
+       {"rule", choice(in, {"median", "asha"}, [&](size_t index) { stop->asha = index == 1; })},
+       {"reduction", in.integer(2, 1000, stop->reduction)}});
+  if (const YamlNode* reduction = node.find("reduction"); reduction && !stop->asha)
+    in.fail(reduction->place, fmt::format("{0}.reduction goes with {0}.rule: asha only", path));
 }
 
 // A tree as JSON, numbers by value.
@@ -344,8 +349,14 @@ Json sweep_to_json(const SweepSpec& sweep) {
   if (sweep.trials > 0) json["trials"] = sweep.trials;
   json["parallel"] = sweep.parallel;
   json["parameters"] = space_to_json(sweep.space);
-  if (sweep.stop_early)
-    json["stop_early"] = {{"after", sweep.stop_early->after}, {"grace", sweep.stop_early->grace}};
+  if (sweep.stop_early) {
+    Json& stop = json["stop_early"];
+    stop = {{"after", sweep.stop_early->after}, {"grace", sweep.stop_early->grace}};
+    if (sweep.stop_early->asha) {
+      stop["rule"] = "asha";
+      stop["reduction"] = sweep.stop_early->reduction;
+    }
+  }
   if (sweep.time_ms > 0 || sweep.target) {
     Json& budget = json["budget"] = Json::object();
     if (sweep.time_ms > 0) budget["time"] = fmt::format("{}ms", sweep.time_ms);

@@ -11,10 +11,12 @@
 
 namespace baton {
 
-// Stops trials that are clearly worse than the others at the same step.
+// Stops trials that are clearly worse than the others at the same step (tune/stop_early.h).
 struct StopEarly {
   int after = 2;      // trials that must have come to a step before others are stopped there
   int64_t grace = 1;  // nothing is stopped at this step or before
+  bool asha = false;  // the rule: asha, else median
+  int reduction = 3;  // asha: only the best 1/reduction goes on at a rung
   bool operator==(const StopEarly&) const = default;
 };
 

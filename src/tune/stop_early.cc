@@ -8,7 +8,7 @@
 namespace baton {
 namespace {
 
-constexpr int64_t kVersion = 1;
+constexpr int64_t kVersion = 2;
 
 class StopEarly : public Tuner {
  public:
@@ -31,11 +31,12 @@ class StopEarly : public Tuner {
   Result<Verdict> report(uint64_t id, int64_t step, double value) override {
     BATON_ASSIGN(Verdict verdict, tuner_->report(id, step, value));
     auto& curve = curves_[id];
+    const int64_t before = curve.empty() ? 0 : curve.back().first;
     if (!std::isfinite(value) || (!curve.empty() && step <= curve.back().first)) return verdict;
     double cost = goal_ == Goal::maximize ? -value : value;
     if (!curve.empty()) cost = std::min(cost, curve.back().second);
     curve.emplace_back(step, cost);
-    if (verdict != Verdict::go_on || !falls_behind(id, step, cost)) return verdict;
+    if (verdict != Verdict::go_on || !falls_behind(id, before, step, cost)) return verdict;
     BATON_TRY(tuner_->tell(id, value));
     return Verdict::stop;
   }
@@ -43,9 +44,14 @@ class StopEarly : public Tuner {
   Json save() const override {
     Json curves = Json::array();
     for (const auto& [id, curve] : curves_) curves.push_back({id, curve});
-    return {{"stop_early", kVersion},  {"after", options_.after},
-            {"grace", options_.grace}, {"maximize", goal_ == Goal::maximize},
-            {"curves", curves},        {"tuner", tuner_->save()}};
+    return {{"stop_early", kVersion},
+            {"after", options_.after},
+            {"grace", options_.grace},
+            {"asha", options_.rule == StopRule::asha},
+            {"reduction", options_.reduction},
+            {"maximize", goal_ == Goal::maximize},
+            {"curves", curves},
+            {"tuner", tuner_->save()}};
   }
 
   Status load_curves(const Json& curves) {
@@ -69,8 +75,32 @@ class StopEarly : public Tuner {
  private:
   using Curve = std::vector<std::pair<int64_t, double>>;  // step, best cost so far
 
-  bool falls_behind(uint64_t id, int64_t step, double cost) const {
+  bool falls_behind(uint64_t id, int64_t before, int64_t step, double cost) const {
     if (step <= options_.grace) return false;
+    if (options_.rule == StopRule::median) return is_below_median(id, step, cost);
+    // A report may skip rungs.
+    for (int64_t rung = options_.grace + 1; rung <= step; rung *= options_.reduction) {
+      if (rung > before && is_cut(id, rung, cost)) return true;
+      if (rung > step / options_.reduction) break;
+    }
+    return false;
+  }
+
+  // Whether it is not among the best 1/reduction of those that have come to the rung.
+  bool is_cut(uint64_t id, int64_t rung, double cost) const {
+    size_t others = 0, better = 0;
+    for (const auto& [other, curve] : curves_) {
+      auto at = std::lower_bound(curve.begin(), curve.end(), rung,
+                                 [](const auto& one, int64_t step) { return one.first < step; });
+      if (other == id || at == curve.end()) continue;
+      ++others;
+      if (at->second < cost) ++better;
+    }
+    const size_t kept = std::max<size_t>(1, (others + 1) / static_cast<size_t>(options_.reduction));
+    return others >= static_cast<size_t>(options_.after) && better >= kept;
+  }
+
+  bool is_below_median(uint64_t id, int64_t step, double cost) const {
     std::vector<double> others;
     for (const auto& [other, curve] : curves_) {
       if (other == id || curve.empty() || curve.back().first < step) continue;
@@ -97,7 +127,10 @@ class StopEarly : public Tuner {
 Result<std::unique_ptr<Tuner>> make_stop_early(std::unique_ptr<Tuner> tuner,
                                                const StopEarlyOptions& options, Goal goal) {
   if (options.after < 1) return Error{Code::invalid, "stop_early: after must be at least 1", ""};
-  if (options.grace < 0) return Error{Code::invalid, "stop_early: grace must be at least 0", ""};
+  if (options.grace < 0 || options.grace > StopEarlyOptions::kMostGrace)
+    return Error{Code::invalid, "stop_early: grace must be from 0 to 2^53", ""};
+  if (options.reduction < 2)
+    return Error{Code::invalid, "stop_early: reduction must be at least 2", ""};
   return std::unique_ptr<Tuner>(std::make_unique<StopEarly>(std::move(tuner), options, goal));
 }
 
@@ -110,8 +143,13 @@ Result<std::unique_ptr<Tuner>> load_any_tuner(const Json& saved) {
   StopEarlyOptions options;
   const int64_t after = get_int(saved, "after");
   options.grace = get_int(saved, "grace", -1);
-  if (after < 1 || after > 1'000'000 || options.grace < 0) return bad;
+  const int64_t reduction = get_int(saved, "reduction", options.reduction);
+  if (after < 1 || after > 1'000'000 || options.grace < 0 ||
+      options.grace > StopEarlyOptions::kMostGrace || reduction < 2 || reduction > 1'000'000)
+    return bad;
   options.after = static_cast<int>(after);
+  options.reduction = static_cast<int>(reduction);
+  if (get_bool(saved, "asha")) options.rule = StopRule::asha;
   BATON_ASSIGN(auto tuner, load_tuner(saved["tuner"]));
   auto wrapped = std::make_unique<StopEarly>(
       std::move(tuner), options, get_bool(saved, "maximize") ? Goal::maximize : Goal::minimize);

@@ -37,6 +37,38 @@ TEST(StopEarly, StopsWhatIsWorseThanTheMedian) {
   EXPECT_EQ(*tuner->report(4, 2, 1.5), Verdict::go_on);
 }
 
+TEST(StopEarly, AshaKeepsTheBestShareAtItsRungs) {
+  // Rungs at 2, 6, 18: the best third of those that have come to each goes on.
+  StopEarlyOptions asha{2, 1, StopRule::asha, 3};
+  auto tuner = median_rule(asha);
+  auto report = [&](uint64_t id, int64_t step, double value) {
+    return *tuner->report(id, step, value);
+  };
+  EXPECT_EQ(report(1, 2, 5), Verdict::go_on);
+  EXPECT_EQ(report(2, 2, 4), Verdict::go_on);  // one other is too few to compare with
+  EXPECT_EQ(report(3, 1, 9), Verdict::go_on);
+  EXPECT_EQ(report(3, 2, 4.5), Verdict::stop);  // better than the median, but not the best of three
+  EXPECT_EQ(report(4, 2, 4), Verdict::go_on);   // as good as the best
+  EXPECT_EQ(report(4, 5, 99), Verdict::go_on);  // between rungs; and its best so far counts
+  EXPECT_EQ(report(1, 7, 3), Verdict::go_on);   // the first two that come to the rung at 6
+  EXPECT_EQ(report(2, 6, 2), Verdict::go_on);
+  EXPECT_EQ(report(4, 8, 2.5), Verdict::stop);  // crossed at 8
+  EXPECT_EQ(tuner->pending().size(), 3u);
+  // Two rungs at once: hopeless at the first of them.
+  EXPECT_EQ(report(5, 19, 9), Verdict::stop);
+}
+
+TEST(StopEarly, AshaMaximizesAndGoesOnFromWhatWasSaved) {
+  auto tuner = median_rule({1, 0, StopRule::asha, 2}, Goal::maximize);
+  ASSERT_EQ(*tuner->report(1, 1, 0.5), Verdict::go_on);
+  auto loaded = load_any_tuner(*parse_json(dump_json(tuner->save()), "saved"));
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  for (auto* one : {tuner.get(), loaded->get()}) {
+    EXPECT_EQ(*one->report(2, 1, 0.7), Verdict::go_on);
+    EXPECT_EQ(*one->report(3, 1, 0.6), Verdict::stop);
+  }
+}
+
 TEST(StopEarly, ItsBestSoFarCounts) {
   auto tuner = median_rule();
   for (uint64_t id = 1; id <= 2; ++id)
@@ -92,6 +124,8 @@ TEST(StopEarly, GoesOnFromWhatWasSaved) {
 TEST(StopEarly, TurnsAwayBadOptions) {
   EXPECT_TRUE(make_stop_early(nullptr, {0, 1}, Goal::minimize).is(Code::invalid));
   EXPECT_TRUE(make_stop_early(nullptr, {1, -1}, Goal::minimize).is(Code::invalid));
+  EXPECT_TRUE(
+      make_stop_early(nullptr, {1, 1, StopRule::asha, 1}, Goal::minimize).is(Code::invalid));
 }
 
 }  // namespace

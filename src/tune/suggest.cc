@@ -102,7 +102,7 @@ Status check_option_types(const Json& request) {
 
 Result<StopEarlyOptions> stop_early_options(const Json& json) {
   if (!json.is_object()) return invalid("\"stop_early\" is not an object");
-  BATON_TRY(check_members(json, "stop_early", {"after", "grace"}));
+  BATON_TRY(check_members(json, "stop_early", {"after", "grace", "rule", "reduction"}));
   StopEarlyOptions options;
   if (find(json, "after")) {
     BATON_ASSIGN(int64_t after, whole(json, "after", 1));
@@ -110,6 +110,17 @@ Result<StopEarlyOptions> stop_early_options(const Json& json) {
   }
   if (find(json, "grace")) {
     BATON_ASSIGN(options.grace, whole(json, "grace", 0));
+  }
+  if (const Json* rule = find(json, "rule")) {
+    if (*rule != "median" && *rule != "asha")
+      return invalid("\"rule\" of \"stop_early\" is neither \"median\" nor \"asha\"");
+    if (*rule == "asha") options.rule = StopRule::asha;
+  }
+  if (find(json, "reduction")) {
+    if (options.rule != StopRule::asha)
+      return invalid("\"reduction\" of \"stop_early\" goes with \"rule\": \"asha\" only");
+    BATON_ASSIGN(int64_t reduction, whole(json, "reduction", 2));
+    options.reduction = static_cast<int>(std::min<int64_t>(reduction, 1'000'000));
   }
   return options;
 }
