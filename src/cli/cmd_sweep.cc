@@ -41,6 +41,7 @@ Result<int> run(Context& context) {
   }
   Parts& parts = context.parts;
   BATON_TRY(check_inputs(*base, parts.environment));
+  BATON_TRY(check_machine(context, *base));
   BATON_ASSIGN(Session session, make_session(context));
   Sweep sweep;
   BATON_ASSIGN(sweep.warm, read_warm(context, session, *base));

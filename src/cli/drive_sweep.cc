@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/text.h"
+#include "cli/submit_job.h"
 #include "cli/sweep_view.h"
 #include "control/sweep_driver.h"
 #include "control/sweep_submit.h"
@@ -23,13 +24,22 @@ Result<std::optional<int>> count_option(const Context& context, const std::strin
   return std::optional(value);
 }
 
-// Says where fewer trials than asked for fit.
-int slots_here(Context& context, const Sweep& sweep) {
-  int slots = machine_slots(sweep.base.spec);
+// Says where fewer trials than asked for fit. GPUs that others have now count only for a sweep that
+// is `resumed`: its own trials may be the ones that have them.
+int slots_here(Context& context, const Session& session, const Sweep& sweep, bool resumed) {
+  auto engine = context.parts.make_engine();
+  std::string reservations = gpu_reservations(session.settings);
+  auto gpus_fit = [&](int gpus) {
+    ContainerSpec wanted;
+    wanted.gpus = gpus;
+    if (!resumed) wanted.reservations = reservations;
+    return engine->ready(wanted).ok();
+  };
+  int slots = machine_slots(sweep.base.spec, gpus_fit);
   if (slots < sweep.spec().parallel)
-    context.terminal.insist(fmt::format(
-        "this machine has room for {} of {} trials at once, by resources.cpus and resources.memory",
-        slots, sweep.spec().parallel));
+    context.terminal.insist(
+        fmt::format("this machine has room for {} of {} trials at once, by resources", slots,
+                    sweep.spec().parallel));
   return slots;
 }
 
@@ -84,7 +94,7 @@ Result<int> drive_sweep(Context& context, Session& session, const Sweep& sweep,
                          *runner,
                          *view,
                          AgentIdentity::self(),
-                         slots_here(context, sweep),
+                         slots_here(context, session, sweep, resume.has_value()),
                          {}};
   SweepDriver driver(sweep_parts);
   auto end = driver.run(sweep.base.id, resume);

@@ -13,18 +13,21 @@ Result<Job> read_request(const Context& context) {
   return read_spec(request);
 }
 
-// Whether this machine could run it at all: better said now than by a job that cannot start.
+}  // namespace
+
+std::string gpu_reservations(const Settings& settings) {
+  std::string directory = settings.home + "/run/gpus";
+  return is_directory(directory) ? directory : "";
+}
+
 Status check_machine(Context& context, const Job& job) {
   BATON_ASSIGN(Settings settings, load_settings(context.parts.environment, ""));
   ContainerSpec wanted;
   wanted.gpus = job.spec.gpus;
   wanted.cdi_devices = job.spec.devices;
-  std::string reservations = settings.home + "/run/gpus";
-  if (is_directory(reservations)) wanted.reservations = reservations;
+  wanted.reservations = gpu_reservations(settings);
   return context.parts.make_engine()->ready(wanted);
 }
-
-}  // namespace
 
 Result<PlanRequest> plan_request(const Context& context) {
   PlanRequest request;

@@ -15,6 +15,12 @@ std::vector<Option> spec_options();
 // What these say. Code::invalid for a malformed --set.
 Result<PlanRequest> plan_request(const Context& context);
 
+// Whether this machine could run it at all, and has its GPUs free: better said now than by a job
+// that cannot start.
+Status check_machine(Context& context, const Job& job);
+// Where the GPUs in use are written down, "" while none has been.
+std::string gpu_reservations(const Settings& settings);
+
 struct Submitted {
   Session session;
   Job job;

@@ -137,7 +137,7 @@ Status submit_sweep(SubmitParts& parts, SweepLedger& sweeps, Sweep& sweep) {
   return sweeps.add_created(sweep, object);
 }
 
-int machine_slots(const Spec& spec) {
+int machine_slots(const Spec& spec, const std::function<bool(int gpus)>& gpus_fit) {
   double slots = 1e9;
   cpu_set_t cpus;
   if (spec.cpus > 0 && sched_getaffinity(0, sizeof cpus, &cpus) == 0)
@@ -146,7 +146,11 @@ int machine_slots(const Spec& spec) {
   if (spec.memory > 0 && sysinfo(&machine) == 0)
     slots = std::min(slots, std::floor(static_cast<double>(machine.totalram) * machine.mem_unit /
                                        static_cast<double>(spec.memory)));
-  return static_cast<int>(std::max(slots, 1.0));
+  const int most = static_cast<int>(std::max(slots, 1.0));
+  if (spec.gpus <= 0) return most;
+  int fit = 1;
+  while (fit < most && gpus_fit((fit + 1) * spec.gpus)) ++fit;
+  return fit;
 }
 
 }  // namespace baton

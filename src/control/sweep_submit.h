@@ -1,6 +1,7 @@
 // From a spec to a sweep in the store.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,8 @@ Result<std::vector<WarmPoint>> warm_points(const Job& base, const SweepHistory& 
 // Writes the sweep, in the order that docs/store-format.md, section 11 demands.
 Status submit_sweep(SubmitParts& parts, SweepLedger& sweeps, Sweep& sweep);
 
-// How many trials like this one fit this machine at once: by cpus and memory, at least one.
-int machine_slots(const Spec& spec);
+// How many trials like this one fit this machine at once, at least one: by cpus, memory and GPUs.
+// `gpus_fit` tells whether the machine has so many GPUs of one kind.
+int machine_slots(const Spec& spec, const std::function<bool(int gpus)>& gpus_fit);
 
 }  // namespace baton
