@@ -11,6 +11,7 @@ namespace {
 
 // `baton metrics` reads at most so much: far beyond what anybody reports, far below what hurts.
 constexpr uint64_t kMaxMetrics = 256ull << 20;
+constexpr uint64_t kReadAtOnce = 8 << 20;
 
 void add_end(Json& json, const Event& ended) {
   json["outcome"] = outcome_name(ended.outcome);
@@ -117,22 +118,29 @@ Result<std::vector<Json>> images_in_need(Ledger& ledger) {
   return records;
 }
 
-Result<std::string> read_metrics(Ledger& ledger, const History& history) {
-  std::string lines;
-  for (const auto& attempt : history.summary().attempts) {
-    uint64_t from = attempt.claimed.metrics_from;
-    if (lines.size() > from) lines.resize(from);
-    // Chunks are for watching and may lack what a commit holds: then a line is cut in the middle.
-    if (lines.size() < from && !lines.empty() && lines.back() != '\n') lines += '\n';
-    for (uint64_t offset = from; lines.size() < kMaxMetrics;) {
-      BATON_ASSIGN(std::string bytes, ledger.read_stream(history.job().id, "metrics",
-                                                         attempt.attempt, offset, 8 << 20));
-      if (bytes.empty()) break;
-      offset += bytes.size();
-      lines += bytes;
+Status MetricsReader::read_on(Ledger& ledger, const History& history) {
+  const auto& attempts = history.summary().attempts;
+  while (true) {
+    for (bool more = attempts_ > 0; more && lines_.size() < kMaxMetrics;) {
+      BATON_ASSIGN(std::string bytes,
+                   ledger.read_stream(history.job().id, "metrics", attempts[attempts_ - 1].attempt,
+                                      offset_, kReadAtOnce));
+      more = bytes.size() >= kReadAtOnce;  // else that was all
+      offset_ += bytes.size();
+      lines_ += bytes;
     }
+    if (attempts_ == attempts.size()) return {};
+    offset_ = attempts[attempts_++].claimed.metrics_from;
+    if (lines_.size() > offset_) lines_.resize(offset_);
+    // Chunks are for watching and may lack what a commit holds: then a line is cut in the middle.
+    if (lines_.size() < offset_ && !lines_.empty() && lines_.back() != '\n') lines_ += '\n';
   }
-  return lines;
+}
+
+Result<std::string> read_metrics(Ledger& ledger, const History& history) {
+  MetricsReader reader;
+  BATON_TRY(reader.read_on(ledger, history));
+  return reader.lines();
 }
 
 Metrics parse_metrics(const std::string& lines) {

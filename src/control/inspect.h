@@ -37,6 +37,20 @@ Result<std::vector<Json>> images_in_need(Ledger& ledger);
 // is there twice (docs/store-format.md, section 5).
 Result<std::string> read_metrics(Ledger& ledger, const History& history);
 
+// The same for one who looks again and again: reads on from where the last look ended. One for each
+// job.
+class MetricsReader {
+ public:
+  // `history` is this job's, and up to date. After an error it may be called again.
+  Status read_on(Ledger& ledger, const History& history);
+  const std::string& lines() const { return lines_; }
+
+ private:
+  std::string lines_;
+  size_t attempts_ = 0;  // how many have begun to be read
+  uint64_t offset_ = 0;  // in the stream of the last of them
+};
+
 // Reported rows, in order. Lines that are no JSON object are left out and counted.
 struct Metrics {
   std::vector<Json> rows;

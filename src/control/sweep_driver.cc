@@ -144,8 +144,9 @@ Status SweepDriver::on_news(const TrialRunner::News& news) {
   for (uint64_t trial : news.ended) {
     running_.erase(trial);
     stopping_.erase(trial);
-    BATON_ASSIGN(History history, parts_.ledger.open(state().trial(trial).job));
-    BATON_TRY(conclude(trial, history));
+    BATON_ASSIGN(History * history, look(trial));
+    BATON_TRY(conclude(trial, *history));
+    histories_.erase(trial);
   }
   int64_t now = parts_.clock.mono_ms();
   if (now < next_look_) return {};

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "control/inspect.h"
 #include "control/sweep_plan.h"
 #include "control/sweep_tuner.h"
 #include "control/trial_runner.h"
@@ -95,6 +96,7 @@ class SweepDriver {
   Status collect_reports(uint64_t trial, const History& history, SweepEvent& event);
   Status record(SweepEvent& reported);
   Status read_reports();
+  Result<History*> look(uint64_t trial);
   Status look_elsewhere();
 
   struct Elsewhere {  // an agent on another machine
@@ -110,6 +112,8 @@ class SweepDriver {
   uint64_t claim_ = 0;  // its number
   std::set<uint64_t> running_, stopping_;
   std::map<uint64_t, Elsewhere> elsewhere_;
+  std::map<uint64_t, History> histories_;  // of running trials, as far as they were read
+  std::map<uint64_t, MetricsReader> metrics_;
   std::map<uint64_t, std::pair<int, int>>
       tries_;  // trial → attempts before the start, starts in vain
   bool dry_ = false, leaving_ = false;

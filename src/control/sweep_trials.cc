@@ -185,8 +185,8 @@ Status SweepDriver::conclude_succeeded(uint64_t trial, History& history) {
   const SweepSpec& spec = sweep().spec();
   const Summary& summary = history.summary();
   if (spec.metric.empty()) return close(trial, summary, TrialOutcome::value, {}, "");
-  BATON_ASSIGN(std::string lines, read_metrics(parts_.ledger, history));
-  TrialValue found = trial_value(lines, spec);
+  BATON_TRY(metrics_[trial].read_on(parts_.ledger, history));
+  TrialValue found = trial_value(metrics_[trial].lines(), spec);
   if (found.value) return close(trial, summary, TrialOutcome::value, found.value, "");
   bool known = state().counts[0] + state().counts[1] > 0;
   BATON_TRY(close(trial, summary, TrialOutcome::failed, {}, found.problem));
@@ -207,6 +207,7 @@ Status SweepDriver::close(uint64_t trial, const Summary& summary, TrialOutcome o
   BATON_ASSIGN(SweepEvent closed, append(event));
   tuner_->note(closed, state());
   tries_.erase(trial);
+  metrics_.erase(trial);
   parts_.view.tick(state(), running_.size());
   return {};
 }
@@ -230,7 +231,8 @@ bool SweepDriver::wants_reports() const {
 // not count.
 Status SweepDriver::collect_reports(uint64_t trial, const History& history, SweepEvent& event) {
   const SweepTrial& known = state().trial(trial);
-  BATON_ASSIGN(std::string lines, read_metrics(parts_.ledger, history));
+  BATON_TRY(metrics_[trial].read_on(parts_.ledger, history));
+  const std::string& lines = metrics_[trial].lines();
   int64_t after = known.reports.empty() ? INT64_MIN : known.reports.back().first;
   for (const auto& [step, value] : new_reports(lines, sweep().spec().metric, after)) {
     event.reports.push_back({trial, step, value});
@@ -248,15 +250,26 @@ Status SweepDriver::record(SweepEvent& reported) {
   return appended.ok() ? Status() : Status(appended.error());
 }
 
+// The trial's job, read on from where it was last looked at.
+Result<History*> SweepDriver::look(uint64_t trial) {
+  auto known = histories_.find(trial);
+  if (known == histories_.end()) {
+    BATON_ASSIGN(History opened, parts_.ledger.open(state().trial(trial).job));
+    return &histories_.emplace(trial, std::move(opened)).first->second;
+  }
+  BATON_TRY(known->second.refresh());
+  return &known->second;
+}
+
 // What running trials have reported, where the method wants to know.
 Status SweepDriver::read_reports() {
   if (!wants_reports()) return {};
   SweepEvent event;
   for (uint64_t trial : running_) {
     if (state().trial(trial).state != SweepTrial::State::open) continue;
-    auto history = parts_.ledger.open(state().trial(trial).job);
+    auto history = look(trial);
     if (!history.ok()) continue;  // looked at again in a moment
-    BATON_TRY(collect_reports(trial, *history, event));
+    BATON_TRY(collect_reports(trial, **history, event));
   }
   return record(event);
 }
@@ -281,6 +294,7 @@ Status SweepDriver::look_elsewhere() {
     running_.erase(trial);
     stopping_.erase(trial);
     BATON_TRY(conclude(trial, other.mapped().history));
+    histories_.erase(trial);
   }
   return {};
 }
