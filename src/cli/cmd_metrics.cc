@@ -76,7 +76,7 @@ std::string plot(const Terminal& terminal, const std::string& lines,
                                 }),
                  series.end());
   TerminalStyle style;
-  style.width = std::clamp(terminal.options().width, kMinPlot, kMaxPlot);
+  style.width = std::clamp(terminal.options().size().width, kMinPlot, kMaxPlot);
   style.utf8 = terminal.options().unicode;
   style.color = terminal.options().colours && terminal.options().out_is_terminal;
   return terminal_plot(series, style);

@@ -18,6 +18,17 @@ std::string of_trials(const SweepState& state) {
                               : std::to_string(state.closed());
 }
 
+std::string counts_text(const SweepState& state, const std::string& running = "") {
+  std::string text = of_trials(state) + " trials done" + running;
+  for (auto outcome : {TrialOutcome::failed, TrialOutcome::pruned, TrialOutcome::stopped})
+    if (int count = state.counts[static_cast<size_t>(outcome)])
+      text += fmt::format(
+          ", {} {}", count,
+          outcome == TrialOutcome::pruned ? "stopped early" : trial_outcome_name(outcome));
+  if (state.paused > 0) text += fmt::format(", {} paused", state.paused);
+  return text;
+}
+
 std::string closed_line(const Sweep& sweep, const SweepEvent& event, const SweepState& after) {
   std::string text = fmt::format("trial {}", event.trial);
   if (event.outcome == TrialOutcome::failed || event.outcome == TrialOutcome::stopped)
@@ -109,12 +120,19 @@ class TableView : public SweepView {
     int64_t now = terminal_.clock().mono_ms();
     if (over_ || now - drawn_ms_ < kPeriod) return;
     drawn_ms_ = now;
-    std::vector<std::string> lines = {state_line(sweep_, state) +
-                                      fmt::format(", {} running", running)};
+    // What is cut off on a narrow terminal stands last.
+    std::vector<std::string> lines = {counts_text(state, fmt::format(", {} running", running)) +
+                                      "  (sweep " + sweep_.base.spec.name + ")"};
     auto best = best_so_far(sweep_, state);
-    if (!best.empty())
-      lines.push_back(fmt::format("best {} {}", short_number(best.back()),
-                                  sparkline(best, kSpark, terminal_.options().unicode)));
+    if (!best.empty() && state.best) {
+      const auto width = static_cast<size_t>(terminal_.options().size().width);
+      lines.push_back(fmt::format("best {} {}  {}  trial {}: {}", printable(sweep_.spec().metric),
+                                  short_number(best.back()),
+                                  sparkline(best, std::min(kSpark, width / 3), unicode()),
+                                  *state.best, params_text(state.trial(*state.best).params)));
+    }
+    lines.push_back(
+        fmt::format("{:>7}  {:<8} {:>12}  {}", "TRIAL", "STATE", "VALUE", "PARAMETERS"));
     size_t shown = 0;
     for (auto trial = state.open.rbegin(); trial != state.open.rend() && shown < kRunning;
          ++trial, ++shown)
@@ -129,6 +147,8 @@ class TableView : public SweepView {
  private:
   static constexpr size_t kRecent = 5, kRunning = 8, kSpark = 40;
   static constexpr int64_t kPeriod = 150;
+
+  bool unicode() const { return terminal_.options().unicode; }
 
   static std::string row(const SweepState& state, uint64_t number) {
     const SweepTrial& trial = state.trial(number);
@@ -199,13 +219,7 @@ std::string state_line(const Sweep& sweep, const SweepState& state) {
   std::string text = fmt::format("sweep {} ({})", sweep.base.id, sweep.base.spec.name);
   if (state.ended) text += std::string(" ") + sweep_outcome_name(state.outcome);
   if (state.ended && !state.reason.empty()) text += ": " + printable(state.reason);
-  text += "; " + of_trials(state) + " trials done";
-  for (auto outcome : {TrialOutcome::failed, TrialOutcome::pruned, TrialOutcome::stopped})
-    if (int count = state.counts[static_cast<size_t>(outcome)])
-      text += fmt::format(
-          ", {} {}", count,
-          outcome == TrialOutcome::pruned ? "stopped early" : trial_outcome_name(outcome));
-  if (state.paused > 0) text += fmt::format(", {} paused", state.paused);
+  text += "; " + counts_text(state);
   if (state.best && state.ended)
     text += fmt::format("; best {} {}, trial {}: {}", printable(sweep.spec().metric),
                         short_number(*state.trial(*state.best).value), *state.best,
@@ -217,7 +231,8 @@ std::unique_ptr<SweepView> make_sweep_view(Terminal& terminal, const Sweep& swee
                                            const SweepViewOptions& options) {
   if (options.json) return std::make_unique<JsonView>(terminal);
   if (options.quiet) return std::make_unique<QuietView>(terminal);
-  if (terminal.options().out_is_terminal && terminal.options().err_is_terminal)
+  const TerminalOptions& shown = terminal.options();
+  if (shown.out_is_terminal && shown.err_is_terminal && shown.moves)
     return std::make_unique<TableView>(terminal, sweep);
   return std::make_unique<LinesView>(terminal, sweep);
 }

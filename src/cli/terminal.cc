@@ -37,6 +37,22 @@ bool says_utf8(std::string locale) {
   return locale.find("utf-8") != std::string::npos || locale.find("utf8") != std::string::npos;
 }
 
+// Characters, not bytes.
+size_t columns_of(const std::string& text) {
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  }));
+}
+
+TerminalSize size_of_stderr() {
+  TerminalSize result;
+  winsize size{};
+  if (ioctl(2, TIOCGWINSZ, &size) != 0) return result;
+  if (size.ws_col > 0) result.width = size.ws_col;
+  if (size.ws_row > 0) result.height = size.ws_row;
+  return result;
+}
+
 // Cuts text after `columns` characters, never inside one.
 std::string cut(const std::string& text, size_t columns) {
   size_t seen = 0;
@@ -61,9 +77,8 @@ TerminalOptions detect_terminal(
     options.unicode = says_utf8(*value);
     break;
   }
-  winsize size{};
-  if (options.err_is_terminal && ioctl(2, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-    options.width = size.ws_col;
+  options.moves = !dumb;
+  if (options.err_is_terminal) options.size = size_of_stderr;
   return options;
 }
 
@@ -77,9 +92,17 @@ bool Terminal::write_fd(int fd, std::string_view bytes) {
   return true;
 }
 
+// Terminals that have become narrower since break the lines anew.
+size_t Terminal::block_rows() const {
+  const auto width = static_cast<size_t>(options_.size().width);
+  size_t rows = 0;
+  for (const size_t columns : block_) rows += std::max<size_t>(1, (columns + width - 1) / width);
+  return rows;
+}
+
 void Terminal::erase_bar() {
-  if (block_lines_ > 0) write_fd(options_.err_fd, fmt::format("\x1b[{}A\x1b[J", block_lines_));
-  block_lines_ = 0;
+  if (!block_.empty()) write_fd(options_.err_fd, fmt::format("\x1b[{}A\x1b[J", block_rows()));
+  block_.clear();
   if (bar_shown_) write_fd(options_.err_fd, "\r\x1b[K");
   bar_shown_ = false;
 }
@@ -130,24 +153,30 @@ std::string Terminal::paint(Colour colour, const std::string& text, bool on_stde
 }
 
 void Terminal::bar(const std::string& line) {
-  if (!options_.err_is_terminal || talk_ == Talk::quiet) return;
+  if (!options_.err_is_terminal || !options_.moves || talk_ == Talk::quiet) return;
   std::lock_guard lock(mutex_);
   if (line.empty() || middle_of_line_) {
     erase_bar();
     return;
   }
   bar_shown_ = true;
-  write_fd(options_.err_fd, "\r" + cut(line, static_cast<size_t>(options_.width - 1)) + "\x1b[K");
+  const auto width = static_cast<size_t>(options_.size().width - 1);
+  write_fd(options_.err_fd, "\r" + cut(line, width) + "\x1b[K");
 }
 
 void Terminal::block(const std::vector<std::string>& lines) {
-  if (!options_.err_is_terminal || talk_ == Talk::quiet) return;
+  if (!options_.err_is_terminal || !options_.moves || talk_ == Talk::quiet) return;
   std::lock_guard lock(mutex_);
-  std::string text = block_lines_ > 0 ? fmt::format("\x1b[{}A", block_lines_) : "";
-  for (const auto& line : lines)
-    text += cut(line, static_cast<size_t>(options_.width - 1)) + "\x1b[K\n";
-  if (block_lines_ > lines.size()) text += "\x1b[J";
-  block_lines_ = lines.size();
+  const TerminalSize size = options_.size();
+  std::string text = block_.empty() ? "" : fmt::format("\x1b[{}A\x1b[J", block_rows());
+  block_.clear();
+  for (const auto& line : lines) {
+    // The cursor stands in a row of its own below; what has scrolled away cannot be drawn anew.
+    if (block_.size() + 1 >= static_cast<size_t>(size.height)) break;
+    std::string shown = cut(line, static_cast<size_t>(size.width - 1));
+    block_.push_back(columns_of(shown));
+    text += shown + "\n";
+  }
   write_fd(options_.err_fd, text);
 }
 

@@ -24,6 +24,10 @@ enum class Talk {
   verbose,  // its lines also where stderr is a file or a pipe
 };
 
+struct TerminalSize {
+  int width = 80, height = 24;  // columns and rows; >= 1
+};
+
 struct TerminalOptions {
   int out_fd = 1;
   int err_fd = 2;
@@ -31,7 +35,9 @@ struct TerminalOptions {
   bool err_is_terminal = false;
   bool colours = false;  // allowed where the stream is a terminal
   bool unicode = false;  // the terminal shows more than ASCII
-  int width = 80;        // columns of stderr's terminal
+  bool moves = true;     // its cursor can be moved: $TERM is not "dumb"
+  // stderr's terminal as it is now; it may change at any time.
+  std::function<TerminalSize()> size = [] { return TerminalSize(); };
 };
 
 // What the descriptors are, and $NO_COLOR, $TERM, $LC_ALL, $LC_CTYPE and $LANG.
@@ -59,7 +65,8 @@ class Terminal {
   std::string paint(Colour colour, const std::string& text, bool on_stderr = false) const;
   // Draws, replaces or (with "") removes the one line at the bottom of stderr's terminal.
   void bar(const std::string& line);
-  // The same with several lines; none removes them. A block and a bar are not shown together.
+  // The same with several lines, as many as there is room for; none removes them. A block and a bar
+  // are not shown together.
   void block(const std::vector<std::string>& lines);
 
   const TerminalOptions& options() const { return options_; }
@@ -70,6 +77,7 @@ class Terminal {
 
  private:
   void erase_bar();
+  size_t block_rows() const;
   bool write_fd(int fd, std::string_view bytes);
 
   const TerminalOptions options_;
@@ -77,7 +85,7 @@ class Terminal {
   Talk talk_ = Talk::normal;
   std::mutex mutex_;
   bool bar_shown_ = false;
-  size_t block_lines_ = 0;
+  std::vector<size_t> block_;    // the width of each line shown
   bool middle_of_line_ = false;  // of the program's output on the terminal
   bool closed_[2] = {false, false};
 };

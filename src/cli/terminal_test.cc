@@ -91,6 +91,29 @@ TEST_F(TerminalTest, DrawsNoBarInAPipeNorInTheMiddleOfALine) {
   EXPECT_EQ(err(), "half a line");
 }
 
+TEST_F(TerminalTest, ABlockFitsTheTerminalAsItIsNow) {
+  TerminalSize size{20, 4};
+  options_.err_is_terminal = true;
+  options_.size = [&] { return size; };
+  Terminal terminal(options_, clock_);
+  terminal.block({"a line that is too long for it", "b", "c", "d"});
+  EXPECT_EQ(err(), "a line that is too \nb\nc\n");
+  size.width = 10;  // the first line takes two rows now
+  terminal.block({"x"});
+  EXPECT_EQ(err(), "a line that is too \nb\nc\n\x1b[4A\x1b[Jx\n");
+  terminal.say("said");
+  EXPECT_TRUE(err().ends_with("\x1b[1A\x1b[Jbaton: said\n")) << err();
+}
+
+TEST_F(TerminalTest, NothingIsDrawnWhereTheCursorCannotMove) {
+  options_.err_is_terminal = true;
+  options_.moves = false;
+  Terminal terminal(options_, clock_);
+  terminal.block({"a"});
+  terminal.bar("b");
+  EXPECT_EQ(err(), "");
+}
+
 TEST_F(TerminalTest, ColoursOnlyWhereAllowed) {
   options_.colours = true;
   options_.err_is_terminal = true;
