@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "model/sweep.h"
 
@@ -9,6 +10,9 @@ namespace {
 
 using Type = SweepEventType;
 using TrialState = SweepTrial::State;
+
+// Clocks of other writers may say anything.
+constexpr int64_t kMostUsed = std::numeric_limits<int64_t>::max() / 2;
 
 Error broken(const SweepEvent& event, const std::string& why) {
   return {Code::corrupt,
@@ -178,7 +182,7 @@ void apply(SweepState& state, const SweepEvent& event, const SweepSpec& spec) {
   // Time counts while a driver is at work: from its claim to whatever came last.
   bool of_driver = event.type != Type::claimed && event.type != Type::resumed;
   if (state.driver && of_driver && event.at_ms > state.changed_ms)
-    state.used_ms += event.at_ms - state.changed_ms;
+    state.used_ms += std::min(event.at_ms - state.changed_ms, kMostUsed - state.used_ms);
   state.events = event.number;
   state.last_nonce = event.nonce;
   state.changed_ms = event.at_ms;
