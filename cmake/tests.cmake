@@ -22,6 +22,10 @@ target_link_options(pid1_for_tests PRIVATE -fno-sanitize=all -static)
 # Plain Sobol points, for the comparison with scipy's.
 add_executable(sobol_for_tests ${CMAKE_SOURCE_DIR}/tests/sobol_main.cc)
 target_link_libraries(sobol_for_tests PRIVATE baton_tune)
+# The benchmark's problems in C++, for the comparison with those in Python.
+add_executable(problems_for_tests ${CMAKE_SOURCE_DIR}/tests/problems_main.cc ${CMAKE_SOURCE_DIR}/bench/tune/problems.cc)
+target_link_libraries(problems_for_tests PRIVATE baton_tune)
+target_include_directories(problems_for_tests PRIVATE ${CMAKE_SOURCE_DIR}/bench)
 if(TARGET test_engine)
   target_compile_definitions(test_engine PRIVATE BATON_TEST_PID1="$<TARGET_FILE:pid1_for_tests>")
   add_dependencies(test_engine pid1_for_tests)

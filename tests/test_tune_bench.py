@@ -1,6 +1,8 @@
 """The benchmark of the optimiser measures what it says: known minima, workers, the same conditions for all."""
 
+import json
 import random
+import subprocess
 import sys
 from pathlib import Path
 
@@ -35,6 +37,26 @@ def test_minima_are_known(name):
     assert problem.value(at) == pytest.approx(problem.minimum, abs=1e-6)
     rng = random.Random(1)
     assert min(problem.value(draw(problem.space, rng)) for _ in range(2000)) > problem.minimum - 1e-12
+
+
+def test_the_problems_in_cpp_are_the_same(baton_bin):
+    program = baton_bin.parent / "problems_for_tests"
+    if not program.exists():
+        pytest.skip(f"{program} is not built")
+    listed = subprocess.run([program, "--list"], capture_output=True, text=True, check=True).stdout.splitlines()
+    listed = {name: (float(minimum), float(noise)) for name, minimum, noise in map(str.split, listed)}
+    assert set(listed) == set(PROBLEMS)
+    for name, (minimum, noise) in listed.items():
+        assert (minimum, noise) == (pytest.approx(PROBLEMS[name].minimum, abs=1e-12), PROBLEMS[name].noise), name
+    rng = random.Random(3)
+    asked = [(problem, draw(problem.space, rng)) for problem in PROBLEMS.values() for _ in range(50)]
+    asked += [(problem, {name: bound[end] for name, bound in problem.space.items()}) for problem in PROBLEMS.values()
+              if problem.name != "mixed" for end in ("min", "max")]
+    lines = "".join(json.dumps({"problem": problem.name, "params": params}) + "\n" for problem, params in asked)
+    values = subprocess.run([program], input=lines, capture_output=True, text=True, check=True).stdout.split()
+    assert len(values) == len(asked)
+    for (problem, params), value in zip(asked, values):
+        assert float(value) == pytest.approx(problem.value(params), rel=1e-9, abs=1e-9), (problem.name, params)
 
 
 class Scripted:

@@ -39,6 +39,34 @@ double branin(const Vector& x) {
   return a * a + 10 * (1 - 1 / (8 * pi)) * std::cos(x[0]) + 10;
 }
 
+// Currin, Mitchell, Morris, Ylvisaker 1988; negated, as it is to be maximised.
+double currin(const Vector& x) {
+  const double factor = x[1] > 0 ? 1 - std::exp(-1 / (2 * x[1])) : 1;
+  const double a = x[0], above = ((2300 * a + 1900) * a + 2092) * a + 60;
+  return -factor * above / (((100 * a + 500) * a + 4) * a + 20);
+}
+
+// Park 1991, negated. At x0 = 0 its limit.
+double park1(const Vector& x) {
+  const double first = (std::sqrt(x[0] * x[0] + (x[1] + x[2] * x[2]) * x[3]) - x[0]) / 2;
+  return -(first + (x[0] + 3 * x[3]) * std::exp(1 + std::sin(x[2])));
+}
+
+constexpr double kHartmannC[4] = {1, 1.2, 3, 3.2};
+
+double hartmann3(const Vector& x) {
+  static constexpr double kA[4][3] = {{3, 10, 30}, {0.1, 10, 35}, {3, 10, 30}, {0.1, 10, 35}};
+  static constexpr double kP[4][3] = {
+      {3689, 1170, 2673}, {4699, 4387, 7470}, {1091, 8732, 5547}, {381, 5743, 8828}};
+  double sum = 0;
+  for (size_t i = 0; i < 4; ++i) {
+    double inner = 0;
+    for (size_t j = 0; j < 3; ++j) inner += kA[i][j] * std::pow(x[j] - 1e-4 * kP[i][j], 2);
+    sum -= kHartmannC[i] * std::exp(-inner);
+  }
+  return sum;
+}
+
 double hartmann6(const double* x) {
   static constexpr double kA[4][6] = {{10, 3, 17, 3.5, 1.7, 8},
                                       {0.05, 10, 17, 0.1, 8, 14},
@@ -48,7 +76,6 @@ double hartmann6(const double* x) {
                                       {2329, 4135, 8307, 3736, 1004, 9991},
                                       {2348, 1451, 3522, 2883, 3047, 6650},
                                       {4047, 8828, 8732, 5743, 1091, 381}};
-  static constexpr double kC[4] = {1, 1.2, 3, 3.2};
   double sum = 0;
   for (int i = 0; i < 4; ++i) {
     double inner = 0;
@@ -56,7 +83,7 @@ double hartmann6(const double* x) {
       const double difference = x[j] - 1e-4 * kP[i][j];
       inner += kA[i][j] * difference * difference;
     }
-    sum -= kC[i] * std::exp(-inner);
+    sum -= kHartmannC[i] * std::exp(-inner);
   }
   return sum;
 }
@@ -138,6 +165,9 @@ std::vector<Problem> problems() {
   auto six = [](const Vector& x) { return hartmann6(x.data()); };
   return {
       real_problem("branin", branin_space, 0.397887357729739, branin),
+      real_problem("currin", box(2, 0, 1), -13.798722044728434, currin),
+      real_problem("park1", box(4, 0, 1), -25.589254158606547, park1),
+      real_problem("hartmann3", box(3, 0, 1), -3.86277978733266, hartmann3),
       real_problem("hartmann6", box(6, 0, 1), -3.32236801141551, six),
       real_problem("hartmann6-noisy", box(6, 0, 1), -3.32236801141551, six, 0.1),
       real_problem("hartmann18", box(18, 0, 1), -9.96710403424653, hartmann18),
