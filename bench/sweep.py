@@ -67,31 +67,47 @@ def docker_rate(directory, trials):
         daemon.wait()
 
 
+def wait_until(condition, what, seconds):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise RuntimeError(what)
+        time.sleep(0.05)
+
+
 def slurm_rate(directory, trials):
-    """A job array of `true`, two at a time, by daemons of its own."""
+    """A job array of `true`, two at a time, by daemons of its own, from its submission until the queue is empty."""
     (directory / "slurm").mkdir()
-    conf = directory / "slurm.conf"
+    directory.chmod(0o755)  # munge wants its socket to be reachable for all
+    conf, key, socket = directory / "slurm.conf", directory / "munge.key", directory / "munge.sock"
+    key.touch(0o600)
+    key.write_bytes(os.urandom(64))
     host = os.uname().nodename
     conf.write_text(
         f"ClusterName=bench\nSlurmctldHost={host}(127.0.0.1)\nSlurmUser=root\nSlurmdUser=root\nAuthType=auth/munge\n"
+        f"AuthInfo=socket={socket}\nCredType=cred/munge\nMpiDefault=none\n"
         "ProctrackType=proctrack/pgid\nTaskPlugin=task/none\nReturnToService=2\nSlurmctldPort=16817\n"
         f"StateSaveLocation={directory}/slurm\nSlurmdSpoolDir={directory}/slurm/spool\n"
         f"SlurmctldPidFile={directory}/ctld.pid\nSlurmdPidFile={directory}/d.pid\nSelectType=select/cons_tres\n"
         "SelectTypeParameters=CR_Core\nSchedulerParameters=sched_interval=1,sched_min_interval=0\nMaxArraySize=10001\n"
         f"NodeName={host} NodeAddr=127.0.0.1 Port=16818 CPUs=2\nPartitionName=all Nodes={host} Default=YES\n")
     env = dict(os.environ, SLURM_CONF=str(conf))
-    daemons = [subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-               for command in (["munged", "-F"], ["slurmctld", "-D"], ["slurmd", "-D"])]
+    munged = ["munged", "-F", f"--socket={socket}", f"--key-file={key}", f"--pid-file={directory}/munge.pid",
+              f"--seed-file={directory}/munge.seed", f"--log-file={directory}/munge.log"]
+    daemons = []
+
+    def said(*command):
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=False).stdout
+
     try:
-        deadline = time.monotonic() + 30
-        while "idle" not in subprocess.run(["sinfo", "-h", "-o", "%T"], env=env, capture_output=True, text=True,
-                                           check=False).stdout:
-            if time.monotonic() > deadline:
-                raise RuntimeError("Slurm's node does not come up")
-            time.sleep(0.2)
+        for command in (munged, ["slurmctld", "-D"], ["slurmd", "-D"]):
+            daemons.append(subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+            wait_until(lambda: socket.exists() or daemons[0].poll() is not None, "munge does not come up", 10)
+        wait_until(lambda: "idle" in said("sinfo", "-h", "-o", "%T"), "Slurm's node does not come up", 30)
         begin = time.perf_counter()
-        subprocess.run(["sbatch", "--wait", f"--array=1-{trials}", "-o", "/dev/null", "--wrap", "true"], env=env, check=True,
+        subprocess.run(["sbatch", f"--array=1-{trials}", "-o", "/dev/null", "--wrap", "true"], env=env, check=True,
                        capture_output=True)
+        wait_until(lambda: not said("squeue", "-h"), "Slurm's queue does not become empty", 200)
         return trials / (time.perf_counter() - begin)
     finally:
         for daemon in reversed(daemons):
