@@ -236,65 +236,95 @@ def test_budgets_end_a_sweep(cli):
     assert cli.json("sweep", "show", "latest")["state"] == "time"
 
 
-def test_stop_early_prunes_what_falls_behind(cli):
-    program = """
-for step in 1 2 3 4 5 6 7 8; do
-  echo "{\\"step\\": $step, \\"loss\\": $BATON_PARAM_X}" >> $BATON_METRICS_FILE
-  [ -e $BATON_PREEMPT_FILE ] && exit 0
-  [ $BATON_PARAM_X -gt 5 ] && sleep 1
-done
-exit 0
+# Ends only by a verdict, once it has said what it is worth: as training that would go on for long does.
+UNTIL_STOPPED = """
+report() { reported=1; echo "{\\"step\\": $1, \\"loss\\": $BATON_PARAM_X}" >> $BATON_METRICS_FILE; }
+wait_for_the_end() { while [ ! -e $BATON_PREEMPT_FILE ]; do sleep 0.05; done; exit 0; }
 """
-    sweep_spec(cli, program, parameters="{x: [1, 2, 3, 4, 9]}", sweep="  stop_early: {after: 2, grace: 1}\n",
-               extra="preemption: {grace: 5s, signal: SIGURG}\n")
+
+
+@pytest.mark.parametrize("rule, pruned", [("median", [9]), ("asha", [2, 3, 4, 9])])
+def test_stop_early_prunes_what_falls_behind(cli, rule, pruned):
+    """One trial after the other. The median of 1, 2, 3 … is kept; of the rule asha only the best half is, at steps 2 and 4."""
+    program = UNTIL_STOPPED + "for step in 1 2 3 4 5; do report $step; done\n" + "".join(
+        f"[ $BATON_PARAM_X = {x} ] && wait_for_the_end\n" for x in pruned) + "exit 0\n"
+    rule = "after: 4" if rule == "median" else "rule: asha, after: 1, reduction: 2"
+    sweep_spec(cli, program, parameters="{x: [1, 2, 3, 4, 9]}", sweep=f"  stop_early: {{grace: 1, {rule}}}\n",
+               extra="preemption: {grace: 10s, signal: SIGURG}\n")
     cli("sweep", "--set", "sweep.method=grid", "--parallel", "1")
     states = {t["params"]["x"]: t["state"] for t in results(cli)}
-    assert states == {1: "value", 2: "value", 3: "value", 4: "value", 9: "pruned"}
+    assert states == {x: "pruned" if x in pruned else "value" for x in (1, 2, 3, 4, 9)}
+    for trial in results(cli):  # the last report of a pruned one counts, and it had one
+        assert trial["value"] == trial["params"]["x"]
+
+
+# After each report it waits until the sweep has taken it in: then it is told to end, or the test lets it go on.
+STEP_BY_STEP = UNTIL_STOPPED + """
+step=$(cat $BATON_CHECKPOINT_DIR/step 2>/dev/null || echo 0)
+while [ $step -lt LAST ]; do
+  step=$((step + 1))
+  echo $step > $BATON_CHECKPOINT_DIR/step
+  report $step
+  AFTER_A_REPORT
+  while [ ! -e /data/$BATON_TRIAL-$step ]; do [ -e $BATON_PREEMPT_FILE ] && exit 0; sleep 0.05; done
+done
+[ -z "$reported" ] || wait_for_the_end  # a copy of a checkpoint that was complete has nothing to wait for
+"""
+
+
+def play_step_by_step(cli, method, *options, last, sweep, after_a_report=":"):
+    """Runs a sweep of such programs to its end; gives its events."""
+    gate = cli.dir / "gate"
+    gate.mkdir()
+    sweep_spec(cli, STEP_BY_STEP.replace("LAST", str(last)).replace("AFTER_A_REPORT", after_a_report),
+               sweep=f"  max_step: {last}\n" + sweep, extra="data: {/data: ./gate}\npreemption: {grace: 20s, signal: SIGURG}\n")
+    process = cli.start("sweep", "--json", "--set", f"sweep.method={method}", *options)
+
+    def let_go_on():
+        for trial in trials_of(cli):
+            # What is to pause or to stop is no longer open; its program waits until it is told.
+            if trial["state"] == "open" and trial.get("reports"):
+                (gate / f"{trial['trial']}-{trial['reports'][-1][0]}").touch()
+        return process.poll() is not None
+
+    cli.wait(let_go_on, "the sweep to end", seconds=100)
+    out, err = process.communicate()
+    assert process.returncode == 0, out + err
+    for trial in trials_of(cli):  # no step twice over all attempts, and none left out
+        steps = [json.loads(row)["step"] for row in cli("metrics", trial["job"], "--json").stdout.splitlines()]
+        assert steps == list(range(steps[0], steps[-1] + 1)) if steps else trial["state"] != "value", trial
+        assert trial["state"] != "value" or steps[-1] == last
+    return [json.loads(line) for line in out.splitlines()]
 
 
 def test_asha_pauses_trials_and_takes_them_up_again(cli):
-    program = """
-step=$(cat $BATON_CHECKPOINT_DIR/step 2>/dev/null || echo 0)
-while [ $step -lt 4 ]; do
-  step=$((step + 1))
-  echo $step > $BATON_CHECKPOINT_DIR/step
-  echo "{\\"step\\": $step, \\"loss\\": $BATON_PARAM_X}" >> $BATON_METRICS_FILE
-  for i in $(seq 40); do [ -e $BATON_PREEMPT_FILE ] && exit 0; sleep 0.05; done
-done
-"""
-    sweep_spec(cli, program, parameters="{x: {min: 0, max: 1}}",
-               sweep="  max_step: 4\n  min_step: 1\n  reduction: 2\n",
-               extra="preemption: {grace: 10s, signal: SIGURG}\n")
-    out = cli("sweep", "--set", "sweep.method=asha", "--trials", "4", "--parallel", "4").stdout
-    assert "paused at step" in out
-    assert "goes on from step" in out
-    trials = results(cli)
-    done = [t for t in trials if t["state"] == "value"]
-    assert done, out
-    for trial in done:  # steps of all its attempts, none twice
-        rows = cli("metrics", trial["job"], "--json").stdout.splitlines()
-        assert [json.loads(row)["step"] for row in rows] == [1, 2, 3, 4]
+    events = play_step_by_step(cli, "asha", "--trials", "4", "--parallel", "4", last=4, sweep="  min_step: 1\n  reduction: 2\n")
+    paused = {event["trial"] for event in events if event["type"] == "paused"}
+    asked = [event["trial"] for event in events if event["type"] == "asked"]
+    assert paused and any(asked.count(trial) > 1 for trial in paused)
+    done = [t for t in results(cli) if t["state"] == "value"]
+    assert done and all(t["attempts"] > 1 for t in done if t["trial"] in paused)
+
+
+def test_hyperband_begins_at_several_rungs(cli):
+    events = play_step_by_step(cli, "hyperband", "--trials", "8", "--parallel", "3", last=4, sweep="  min_step: 1\n  reduction: 2\n")
+    first = {}
+    for event in events:
+        if event["type"] == "asked":
+            first.setdefault(event["trial"], event["until"])
+    assert len(first) == 8 and set(first.values()) == {1, 2, 4}
+    reached = {t["trial"]: t["reports"][-1][0] for t in results(cli)}
+    assert all(reached[trial] >= until for trial, until in first.items()), "nothing is compared before its first rung"
+    assert [t for t in results(cli) if t["state"] == "value"]
+    assert cli.json("sweep", "show", "latest")["state"] == "complete"
 
 
 def test_pbt_goes_on_from_a_copy_of_a_better_ones_checkpoint(cli):
-    program = """
-step=$(cat $BATON_CHECKPOINT_DIR/step 2>/dev/null || echo 0)
-while [ $step -lt 6 ]; do
-  step=$((step + 1))
-  echo $step > $BATON_CHECKPOINT_DIR/step
-  echo "{\\"step\\": $step, \\"loss\\": $BATON_PARAM_X}" >> $BATON_METRICS_FILE
-  baton commit
-  for i in $(seq 30); do [ -e $BATON_PREEMPT_FILE ] && exit 0; sleep 0.05; done
-done
-"""
-    sweep_spec(cli, program, sweep="  max_step: 6\n  min_step: 2\n",
-               extra="preemption: {grace: 10s, signal: SIGURG}\n")
-    cli("sweep", "--set", "sweep.method=pbt", "--trials", "7", "--parallel", "4")
+    play_step_by_step(cli, "pbt", "--trials", "7", "--parallel", "4", last=6, sweep="  min_step: 2\n", after_a_report="baton commit")
     children = [t for t in results(cli) if t.get("parent")]
     assert children
-    for child in children:
-        first = cli("metrics", child["job"], "--json").stdout.splitlines()
-        assert not first or json.loads(first[0])["step"] > 1  # it did not begin at the beginning
+    rows = [cli("metrics", child["job"], "--json").stdout.splitlines() for child in children]
+    assert any(rows) and all(json.loads(one[0])["step"] > 1 for one in rows if one), "they did not begin at the beginning"
     assert json.loads(cli("store", "check", "--json").stdout)["damaged"] == 0
 
 
