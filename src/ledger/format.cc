@@ -6,6 +6,7 @@ namespace baton {
 namespace {
 
 constexpr const char* kKey = "baton.json";
+constexpr const char* kProbe = "probe/";  // of a bucket, by one who was killed before its first use
 constexpr uint64_t kMaxBytes = 64 << 10;
 
 Status check(const std::string& bytes, const std::string& what) {
@@ -22,12 +23,14 @@ Status check(const std::string& bytes, const std::string& what) {
 }
 
 Status create_store(ObjectStore& store) {
-  BATON_ASSIGN(ListPage page, store.list("", {.limit = 1, .directories = true}));
-  if (!page.objects.empty())
+  BATON_ASSIGN(ListPage page, store.list("", {.limit = 2, .directories = true}));
+  for (const ObjectInfo& entry : page.objects) {
+    if (entry.key == kProbe) continue;
     return Error{Code::invalid,
                  fmt::format("{} is no store of baton's: it has no {}, but holds {}", store.name(),
-                             kKey, page.objects[0].key),
+                             kKey, entry.key),
                  "choose an empty or a new place for the store"};
+  }
   Json json = {{"format", kFormatVersion}, {"about", "a store of baton, see docs/store-format.md"}};
   Status created = store.create(kKey, pretty_json(json));
   return created.is(Code::exists) ? check_store_format(store, false) : created;

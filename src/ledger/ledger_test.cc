@@ -38,6 +38,19 @@ TEST(StoreFormat, RefusesLaterFormatsDamageAndForeignPlaces) {
   EXPECT_THAT(keys_of(*home, ""), ElementsAre("thesis/final.tex"));
 }
 
+// Killed while it tried whether a bucket honours conditions, a first run leaves just that.
+TEST(StoreFormat, ALeftProbeDoesNotMakeAPlaceForeign) {
+  auto store = make_mem_store();
+  ASSERT_TRUE(store->create("probe/0123", "1").ok());
+  EXPECT_TRUE(check_store_format(*store, true).ok());
+  auto other = make_mem_store();
+  ASSERT_TRUE(other->create("probe/0123", "1").ok());
+  ASSERT_TRUE(other->create("thesis/chapter1", "x").ok());
+  Status refused = check_store_format(*other, true);
+  ASSERT_TRUE(refused.is(Code::invalid));
+  EXPECT_NE(refused.error().message.find("thesis/"), std::string::npos);
+}
+
 TEST_F(LedgerTest, SubmittingWritesItsRecordsInOrder) {
   Job job = make_job(kJob);
   ASSERT_TRUE(ledger_.add_job(job).ok());
