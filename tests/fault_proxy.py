@@ -9,7 +9,7 @@
     truncate:N        the request takes effect; N bytes of the reply, then an orderly end
     lost              the request takes effect; the connection is closed without a reply
     duplicate         the request reaches the server twice; the first reply counts
-    drip              the reply comes in small pieces with pauses
+    drip, drip:MS     the reply comes in 20 pieces with pauses, of 5 ms or so many
     corrupt           one bit of the reply's body is turned
     503, 503:1, …     that status instead of an answer, with Retry-After where a number of seconds follows
     CODE, CODE:403    an error with that code ("ExpiredToken"), status 400 or the one that follows
@@ -38,12 +38,14 @@ class Reset(Exception):
 
 class FaultProxy:
     """Thread-safe. `seen` counts faults by name; `skew_seconds` is how far the service's clock is ahead, and `skewed` how
-    many requests were refused for that."""
+    many requests were refused for that; `upload_rate` is how many bytes a second all requests' bodies together take, None: as
+    many as there are."""
 
-    def __init__(self, upstream, plan, skew_seconds=0, errors=xml_errors):
+    def __init__(self, upstream, plan, skew_seconds=0, errors=xml_errors, upload_rate=None):
         self.upstream = urllib.parse.urlsplit(upstream)
         self.plan, self.skew, self.errors = plan, skew_seconds, errors
         self.lock = threading.Lock()
+        self.line, self.upload_rate = threading.Lock(), upload_rate
         self.number, self.seen, self.skewed = 0, {}, 0
         outer = self
 
@@ -97,6 +99,9 @@ class FaultProxy:
         body = handler.rfile.read(size)
         if len(body) < size:
             raise Reset
+        if self.upload_rate and size:
+            with self.line:
+                time.sleep(size / self.upload_rate)
         if self.is_skewed(handler):
             self.skewed += 1
             return self.error(handler, 403, "RequestTimeTooSkewed" if handler.headers.get("X-Amz-Date") else "AuthenticationFailed")
@@ -149,7 +154,7 @@ class FaultProxy:
             for start in range(0, len(data), max(1, len(data) // 20)):
                 handler.wfile.write(data[start:start + max(1, len(data) // 20)])
                 handler.wfile.flush()
-                time.sleep(0.005)
+                time.sleep((amount or 5) / 1000)
             return
         if fault in ("reset_reply", "truncate"):
             handler.wfile.write(data[:amount])

@@ -104,7 +104,7 @@ def test_a_spec_with_mistakes_names_line_and_key(cli):
     assert not (cli.dir / "home").exists()
 
 
-@pytest.mark.parametrize("extra", ["image: ubuntu:22.04", "results: s3://bucket/x"])
+@pytest.mark.parametrize("extra", ["image: ubuntu:22.04", "image: {dockerfile: Dockerfile}"])
 def test_what_is_not_there_yet_is_refused_by_name(cli, extra):
     spec = cli.spec()
     key = extra.split(":")[0]

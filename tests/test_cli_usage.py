@@ -163,7 +163,7 @@ def test_bash_completes_commands_options_and_jobs(cli):
     cli("run")
     job = cli.json("ps")[0]["id"]
     assert complete(cli, "pre") == ["preempt"]
-    assert set(complete(cli, "store", "")) == {"check", "gc"}
+    assert set(complete(cli, "store", "")) == {"check", "copy", "gc"}
     assert complete(cli, "ps", "--js") == ["--json"]
     assert complete(cli, "store", "check", "--sh") == ["--shallow"]
     assert complete(cli, "show", job[:10]) == [job]

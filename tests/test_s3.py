@@ -138,7 +138,11 @@ def test_secrets_are_nowhere(cloud, tmp_path):
     secret = "not-to-be-seen-anywhere"
     cloud.env["AWS_SESSION_TOKEN"] = token = "session-token-of-the-test"
     said = []
-    agent = cloud.start("run", cloud.spec("while [ ! -e $BATON_PREEMPT_FILE ]; do sleep 0.05; done"))
+    (tmp_path / "set.txt").write_text("data\n")
+    aws(cloud, "s3", "cp", str(tmp_path / "set.txt"), f"s3://store/{cloud.prefix}-set/set.txt")
+    program = "trap '' TERM; cp /data/set.txt $BATON_RESULTS_DIR; env; while [ ! -e $BATON_PREEMPT_FILE ]; do sleep 0.05; done"
+    extra = f"data: {{/data: s3://store/{cloud.prefix}-set}}\nresults: s3://store/{cloud.prefix}-results\n"
+    agent = cloud.start("run", "--verbose", cloud.spec(program, extra=extra))
     cloud.wait(lambda: cloud("ps", "--json").stdout.count("running"), "the job to run")
     for pid in pathlib.Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -150,13 +154,17 @@ def test_secrets_are_nowhere(cloud, tmp_path):
     agent.wait(timeout=60)
     said += [*agent.communicate()]
     for words in (["ps", "-a"], ["show", "latest"], ["show", "latest", "--json"], ["logs", "latest"], ["store", "check"],
-                  ["doctor"]):
+                  ["doctor"], ["results", "latest"], ["store", "copy", f"s3://store/{cloud.prefix}", tmp_path / "copied"]):
         done = cloud(*words, check=None)
         said += [done.stdout, done.stderr]
     wrong = dict(cloud.env, AWS_ENDPOINT_URL="http://127.0.0.1:1")
     done = cloud("ps", "--store", "s3://store/x?profile=nobody", check=None, env=wrong)
     said += [done.stdout, done.stderr]
     aws(cloud, "s3", "sync", f"s3://store/{cloud.prefix}", str(tmp_path / "all"))
+    aws(cloud, "s3", "sync", f"s3://store/{cloud.prefix}-results", str(tmp_path / "delivered"))
+    assert list((tmp_path / "delivered").rglob("set.txt"))
+    done = cloud("run", cloud.spec(extra=extra.replace("-set", "-nothing")), check=1)
+    said += [done.stdout, done.stderr]
     said += [p.read_bytes().decode("latin-1") for p in tmp_path.rglob("*") if p.is_file()]
     assert any("running" in text or "stopped" in text for text in said)
     for text in said:

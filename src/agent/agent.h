@@ -19,6 +19,8 @@
 #include "ledger/ledger.h"
 #include "notice/notice.h"
 #include "os/clock.h"
+#include "store/data_cache.h"
+#include "store/rclone_mount.h"
 
 namespace baton {
 
@@ -63,6 +65,13 @@ struct AgentParts {
   std::map<std::string, std::string> python_helper;
   // Reads this process's SIGINT, SIGTERM, SIGHUP as they come: a signalfd; -1: none.
   int signal_fd = -1;
+  // Data and results at URLs; none: there are no such.
+  OpenBucket open_data = {};
+  uint64_t data_cache_bytes = kDataCacheBytes;  // what HOME/cache/data may hold
+  // Mounts a bucket on a directory; none: nothing is mounted.
+  std::function<Result<std::unique_ptr<BucketMount>>(const std::string& url,
+                                                     const std::string& directory)>
+      mount_data = {};
 };
 
 // How one call of drive() ended.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/agent.h"
+#include "agent/courier.h"
 #include "agent/heart.h"
 #include "agent/policy.h"
 #include "agent/program_socket.h"
@@ -53,9 +54,12 @@ struct Attempt {
   CommitClock commit_clock;
   Image image;
   std::optional<ImageUse> image_use;
-  std::string code_dir;                 // snapshot on this machine; without code an empty directory
-  std::string helper_dir;               // the Python helper, "" without
-  std::optional<ProgramSocket> socket;  // listens before the program starts
+  std::string code_dir;          // snapshot on this machine; without code an empty directory
+  std::string helper_dir;        // the Python helper, "" without
+  std::vector<StagedData> data;  // as the spec's, in its order
+  std::vector<std::unique_ptr<BucketMount>> mounts;  // of data that is not fetched
+  std::unique_ptr<Courier> courier;                  // where results go to a bucket
+  std::optional<ProgramSocket> socket;               // listens before the program starts
   std::unique_ptr<Container> container;
   std::vector<std::unique_ptr<NoticeSource>> sources;  // watching from the start of the program on
   std::optional<Notice> notice;                        // the one that preempts this attempt
@@ -89,6 +93,8 @@ struct Attempt {
 Status claim_attempt(Attempt& attempt, bool wait_for_owner);
 // restore.cc: brings checkpoint, results and metrics back from the last commit.
 Status restore_attempt(Attempt& attempt);
+// stage_data.cc: brings data from URLs here, and holds it; paths are only looked at.
+Status stage_data(Attempt& attempt);
 // stage.cc: image, code, data, parameters, helper.
 Status stage_attempt(Attempt& attempt);
 // run.cc: starts the program.

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "agent/attempt.h"
+#include "agent/commit_speed.h"
 #include "base/text.h"
 
 namespace baton {
@@ -42,6 +43,7 @@ uint64_t metrics_size(const AttemptPaths& paths) {
 }
 
 Status record_commit(Attempt& attempt, const Captured& captured) {
+  const int64_t begin = attempt.parts.clock.mono_ms();
   // Readers cut the metrics stream at the commit's position: it must reach that far first.
   BATON_TRY(attempt.metrics->pump(true));
   Event event;
@@ -53,8 +55,15 @@ Status record_commit(Attempt& attempt, const Captured& captured) {
   event.commit_ms = captured.took_ms;
   auto recorded = append_own(attempt, event);
   if (!recorded.ok()) return recorded.error();
-  attempt.commit_clock.record(captured.bytes, captured.new_bytes, captured.took_ms);
+  // At the end of an attempt as much comes again: the rest of the output, and `ended`.
+  const int64_t recording_ms = attempt.parts.clock.mono_ms() - begin;
+  attempt.commit_clock.record(captured.bytes, captured.new_bytes,
+                              captured.took_ms + 2 * recording_ms);
+  ObjectStore& store = attempt.parts.ledger.store();
+  if (store.concurrency() > 0)
+    remember_commit_speed(attempt.parts.home, store.name(), attempt.commit_clock);
   BATON_TRY(keep(attempt, captured.manifest));
+  if (attempt.courier) attempt.courier->post(captured.manifest);
   attempt.parts.view.tell(fmt::format("commit {}: {} ({} new) in {}", captured.manifest.seq,
                                       human_size(captured.bytes), human_size(captured.new_bytes),
                                       human_duration_ms(captured.took_ms)));

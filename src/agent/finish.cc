@@ -43,24 +43,51 @@ std::string describe(const Attempt& attempt, Outcome outcome) {
   return fmt::format("the program failed with status {}", exit.code);
 }
 
-// Puts the metrics, and a picture of them, beside the results.
-void add_metrics(const Attempt& attempt) {
+// The metrics, and a picture of them, to go beside the results.
+std::vector<ExtraFile> metrics_files(const Attempt& attempt) {
   auto text = read_file(attempt.paths.metrics + "/metrics.jsonl");
-  if (!text.ok() || text->empty()) return;
-  const std::string& dir = attempt.paths.results;
-  // The program's own files of these names win.
-  auto write_new = [&](const std::string& name, const std::string& content) {
-    Fd fd(open((dir + "/" + name).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-               0644));
-    if (!fd.valid()) return;
-    Status ignored =
-        write_all(fd.get(), content, name);  // a picture more or less; the results themselves count
-    (void)ignored;
-  };
-  write_new("metrics.jsonl", *text);
+  if (!text.ok() || text->empty()) return {};
+  std::vector<ExtraFile> files = {{"metrics.jsonl", *text}};
   auto series = metric_series(*text).series;
   if (!series.empty())
-    write_new("metrics.svg", svg_plot(series, attempt.spec().name + " " + attempt.job().id));
+    files.push_back(
+        {"metrics.svg", svg_plot(series, attempt.spec().name + " " + attempt.job().id)});
+  return files;
+}
+
+void add_metrics(const Attempt& attempt) {
+  for (const ExtraFile& file : metrics_files(attempt)) {
+    // The program's own files of these names win.
+    Fd fd(open((attempt.paths.results + "/" + file.name).c_str(),
+               O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+    if (!fd.valid()) continue;
+    // A picture more or less; the results themselves count.
+    Status ignored = write_all(fd.get(), file.content, file.name);
+    (void)ignored;
+  }
+}
+
+// To a bucket; marked as complete where the job has come to its end.
+void deliver_to_bucket(Attempt& attempt, Outcome outcome, bool final) {
+  std::optional<Json> facts;
+  if (final)
+    facts = Json{{"job", attempt.job().id},
+                 {"name", attempt.spec().name},
+                 {"outcome", outcome_name(outcome)},
+                 {"attempts", attempt.number},
+                 {"commit", attempt.kept.empty() ? ""
+                                                 : commit_name(attempt.kept.back().seq,
+                                                               attempt.kept.back().attempt)}};
+  Status delivered = attempt.courier->deliver_last(
+      final ? metrics_files(attempt) : std::vector<ExtraFile>(), facts);
+  attempt.parts.view.progress().finish("");
+  if (delivered.ok()) {
+    attempt.results_dir = attempt.courier->place();
+    return;
+  }
+  attempt.parts.view.insist(delivered.error().within("results").text());
+  attempt.parts.view.insist("they are safe in the store: baton results " + attempt.job().id +
+                            (final ? "" : " --to DIR"));
 }
 
 void deliver_results(Attempt& attempt) {
@@ -90,6 +117,7 @@ void send_streams(Attempt& attempt) {
 
 // What cannot be removed now, the next agent on this machine removes.
 void clear_up(Attempt& attempt) {
+  attempt.mounts.clear();
   if (!attempt.alive.valid()) return;
   Status cleared = clear_attempt(attempt.parts.home, attempt.job().id, attempt.number);
   if (!cleared.ok()) attempt.parts.log.warn(cleared.error().text());
@@ -158,7 +186,12 @@ Result<DriveResult> finish_attempt(Attempt& attempt) {
     if (outcome != Outcome::preempted) outcome = Outcome::stopped;
   }
   send_streams(attempt);
-  if (committed.ok() && would_be_final(attempt, outcome)) deliver_results(attempt);
+  const bool final = committed.ok() && would_be_final(attempt, outcome);
+  // A machine that goes has no time for it: the next attempt delivers what this one committed.
+  if (attempt.courier && committed.ok() && outcome != Outcome::preempted)
+    deliver_to_bucket(attempt, outcome, final);
+  else if (!attempt.courier && final)
+    deliver_results(attempt);
   return end_attempt(attempt, outcome);
 }
 
@@ -171,7 +204,7 @@ Result<DriveResult> abandon_attempt(Attempt& attempt, const Error& error) {
   }
   send_streams(attempt);
   attempt.reason = error.message;
-  auto ended = end_attempt(attempt, Outcome::stopped);
+  auto ended = end_attempt(attempt, attempt.machine_going ? Outcome::preempted : Outcome::stopped);
   if (!ended.ok() && !ended.is(Code::fenced)) attempt.parts.log.warn(ended.error().text());
   return error;
 }

@@ -15,6 +15,7 @@
 #include "os/clock.h"
 #include "os/file_lock.h"
 #include "os/files.h"
+#include "store/rclone_mount.h"
 
 namespace baton {
 namespace {
@@ -70,6 +71,7 @@ Status clear_attempt(const std::string& home, const std::string& job, int attemp
   std::string dir = attempt_dir(home, job, attempt);
   if (exists(dir)) {
     BATON_TRY(clean_up_container(fmt::format("{}-{}", job, attempt), dir + "/engine"));
+    BATON_TRY(unmount_below(dir));  // data that was mounted
     BATON_TRY(remove_tree_as_root(dir));
   }
   return remove_tree(lock_path(home, job, attempt));

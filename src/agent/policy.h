@@ -57,11 +57,13 @@ class CommitClock {
   // wrote less.
   int64_t predict_ms(uint64_t bytes) const;
 
- private:
   struct Sample {
     uint64_t bytes, new_bytes;
     int64_t ms;
   };
+  const std::deque<Sample>& samples() const { return samples_; }
+
+ private:
   std::deque<Sample> samples_;  // the last five
 };
 

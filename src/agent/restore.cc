@@ -1,7 +1,10 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "agent/attempt.h"
+#include "agent/commit_speed.h"
 #include "agent/leftovers.h"
 #include "base/text.h"
 #include "ledger/start.h"
@@ -34,9 +37,22 @@ Status restore_start(Attempt& attempt) {
   return committer->restore(*manifest, {{"checkpoint", attempt.paths.checkpoint}}, {});
 }
 
+// What is known of commits of this job, and to this bucket from this machine.
+void prime_commit_clock(Attempt& attempt) {
+  ObjectStore& store = attempt.parts.ledger.store();
+  if (store.concurrency() > 0)
+    recall_commit_speed(attempt.parts.home, store.name(), attempt.commit_clock);
+  const auto& commits = attempt.history.summary().commits;
+  size_t count = std::min<size_t>(commits.size(), 3);
+  for (size_t i = commits.size() - count; i < commits.size(); ++i)
+    attempt.commit_clock.record(commits[i].commit_bytes, commits[i].commit_new_bytes,
+                                commits[i].commit_ms);
+}
+
 }  // namespace
 
 Status restore_attempt(Attempt& attempt) {
+  prime_commit_clock(attempt);
   AgentParts& parts = attempt.parts;
   ObjectStore& store = parts.ledger.store();
   sweep_machine(parts.home, parts.log, attempt.job().id);

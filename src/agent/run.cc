@@ -27,8 +27,8 @@ ContainerSpec container_spec(const Attempt& attempt) {
   c.mounts.push_back({paths.metrics, "/baton/metrics", true, false});
   if (!attempt.helper_dir.empty())
     c.mounts.push_back({attempt.helper_dir, "/baton/python", false, false});
-  for (const DataMount& mount : spec.data)
-    c.mounts.push_back({mount.source, mount.destination, false, false});
+  for (size_t i = 0; i < spec.data.size(); ++i)
+    c.mounts.push_back({attempt.data[i].path, spec.data[i].destination, false, false});
   c.argv = job.argv;
   c.hostname = spec.name;
   c.init_path = attempt.parts.self_path;

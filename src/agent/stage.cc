@@ -8,6 +8,7 @@
 #include "agent/attempt.h"
 #include "agent/cached_tree.h"
 #include "base/hash.h"
+#include "model/spec_rules.h"
 #include "os/files.h"
 
 namespace baton {
@@ -64,13 +65,16 @@ Status stage_helper(Attempt& attempt) {
   return {};
 }
 
-Status check_data(const Attempt& attempt) {
-  for (const DataMount& mount : attempt.spec().data)
-    if (!exists(mount.source))
-      return Error{
-          Code::not_found,
-          fmt::format("data {} for {} is not on this machine", mount.source, mount.destination),
-          "put it there and run `baton resume " + attempt.job().id + "`"};
+// Results in a bucket; what an earlier attempt could not deliver any more goes there now.
+Status stage_results(Attempt& attempt) {
+  const std::string& url = attempt.spec().results;
+  if (!is_url(url)) return {};
+  if (!attempt.parts.open_data)
+    return Error{Code::unsupported, "results in a bucket cannot be delivered from here", ""};
+  BATON_ASSIGN(std::shared_ptr<Bucket> bucket, attempt.parts.open_data(url));
+  attempt.courier = std::make_unique<Courier>(std::move(bucket), attempt.parts, attempt.job().id,
+                                              attempt.paths.results);
+  if (!attempt.kept.empty()) attempt.courier->post(attempt.kept.back());
   return {};
 }
 
@@ -124,11 +128,12 @@ Result<Env> program_env(
 }
 
 Status stage_attempt(Attempt& attempt) {
-  BATON_TRY(check_data(attempt));
+  BATON_TRY(stage_data(attempt));
   BATON_ASSIGN(attempt.image, attempt.parts.images.from_record(attempt.job().image,
                                                                attempt.parts.view.progress()));
   BATON_ASSIGN(attempt.image_use, ImageUse::hold(attempt.image));
   BATON_TRY(stage_code(attempt));
+  BATON_TRY(stage_results(attempt));
   return stage_baton_dir(attempt);
 }
 

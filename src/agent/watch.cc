@@ -11,6 +11,8 @@ namespace {
 constexpr int64_t kDrainMs =
     2'000;  // how long a stray writer may keep the program's streams open after its end
 
+constexpr int64_t kEstimateMs = 1'000;  // how often the final commit's time is predicted anew
+
 }  // namespace
 
 Watch::Watch(Attempt& attempt)
@@ -76,6 +78,10 @@ Status Watch::on_time(int64_t now) {
   int64_t ran = a_.history.summary().ran_ms + now - a_.started_ms;
   if (limit && a_.end.cause == StopCause::none && ran >= *limit)
     ask_to_end(StopCause::timeout, "its timeout is over", now + a_.spec().grace_ms);
+  if (deadline_ >= 0 && now >= next_estimate_) {
+    next_estimate_ = now + kEstimateMs;
+    update_kill_time(now);
+  }
   if (kill_at_ >= 0 && now >= kill_at_ && !a_.end.killed_by_agent)
     kill_program("its grace is over");
   consider_periodic(now);

@@ -63,6 +63,7 @@ class Watch {
   int interrupts_ = 0;
   int64_t deadline_ = -1;  // of the machine, or of our patience
   int64_t kill_at_ = -1;
+  int64_t next_estimate_ = 0;
 
   std::vector<int> waiting_;  // clients that wait for the running capture
   std::vector<int> queued_;   // clients that asked while it ran

@@ -138,6 +138,7 @@ void Watch::write_preempt_file(StopCause cause, const std::string& why, int64_t 
 }
 
 void Watch::ask_to_end(StopCause cause, const std::string& why, int64_t deadline) {
+  if (a_.courier) a_.courier->stand_back();
   if (a_.end.cause == StopCause::none) {
     a_.end.cause = cause;
     a_.reason = why;
@@ -162,7 +163,10 @@ void Watch::ask_to_end(StopCause cause, const std::string& why, int64_t deadline
 void Watch::update_kill_time(int64_t now) {
   if (deadline_ < 0) return;
   uint64_t bytes = look_at_tree(a_.paths.checkpoint).bytes + look_at_tree(a_.paths.results).bytes;
-  kill_at_ = kill_time_ms(now, deadline_, a_.commit_clock.predict_ms(bytes));
+  int64_t kill_at = kill_time_ms(now, deadline_, a_.commit_clock.predict_ms(bytes));
+  // Looked at again and again, since programs save on a notice: what is more to commit makes it
+  // earlier. Never later: a prediction beyond the deadline would put it off each time.
+  kill_at_ = kill_at_ < 0 ? kill_at : std::min(kill_at_, kill_at);
 }
 
 void Watch::kill_program(const std::string& why) {

@@ -7,7 +7,7 @@
 namespace baton {
 
 Option store_option() {
-  return {"--store", "", "DIR", "the store, instead of $BATON_STORE or $BATON_HOME/store",
+  return {"--store", "", "DIR", "the store, instead of the default (baton doctor names it)",
           Names::directory};
 }
 Option json_option() { return {"--json", "", "", "print JSON"}; }
@@ -24,8 +24,8 @@ std::vector<Command> all_commands() {
       sweep_command(),       sweep_ls_command(),   sweep_show_command(),   sweep_results_command(),
       sweep_plot_command(),  sweep_stop_command(), sweep_resume_command(), sweep_rm_command(),
       image_build_command(), image_ls_command(),   image_rm_command(),     store_check_command(),
-      store_gc_command(),    suggest_command(),    doctor_command(),       completion_command(),
-      version_command(),     commit_command(),     agent_command()};
+      store_gc_command(),    store_copy_command(), suggest_command(),      doctor_command(),
+      completion_command(),  version_command(),    commit_command(),       agent_command()};
 }
 
 int run_cli(Parts& parts, const std::vector<std::string>& words) {

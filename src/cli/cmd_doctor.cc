@@ -43,6 +43,7 @@ Result<int> run(Context& context) {
     context.terminal.print(pretty_json(Json{{"ok", !broken},
                                             {"home", settings.home},
                                             {"store", settings.store},
+                                            {"store_from", settings.store_from},
                                             {"engine", engine->describe()},
                                             {"checks", list}}));
   else

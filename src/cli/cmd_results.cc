@@ -3,6 +3,7 @@
 #include "cli/session.h"
 #include "cli/table.h"
 #include "control/results.h"
+#include "model/spec_rules.h"
 #include "os/files.h"
 
 namespace baton {
@@ -38,10 +39,27 @@ Result<int> list_files(Context& context, Session& session, const History& histor
   return 0;
 }
 
+// Results that belong into a bucket: the agent has put them there, or they go there now.
+Result<int> in_bucket(Context& context, Session& session, const History& history) {
+  const Job& job = history.job();
+  BATON_ASSIGN(std::shared_ptr<Bucket> bucket, data_opener(context.parts)(job.spec.results));
+  const std::string place = bucket->name() + "/" + job.id;
+  bool sent = false;
+  if (is_final(history.summary().state)) {
+    BATON_ASSIGN(sent, redeliver_results(*session.ledger, history, std::move(bucket)));
+  }
+  Json json{{"id", job.id}, {"directory", printable(place)}, {"fetched", false}, {"sent", sent}};
+  context.terminal.print(context.arguments.has("--json") ? pretty_json(json)
+                                                         : printable(place) + "\n");
+  return 0;
+}
+
 Result<int> run(Context& context) {
   BATON_ASSIGN(Session session, open_session(context));
   BATON_ASSIGN(History history, open_job(session, context.arguments.text("JOB")));
   if (context.arguments.has("--list")) return list_files(context, session, history);
+  if (is_url(history.job().spec.results) && !context.arguments.has("--to"))
+    return in_bucket(context, session, history);
   std::string delivered = join_path(history.job().spec.results, history.job().id);
   bool elsewhere = context.arguments.has("--to");
   if (!elsewhere && !is_final(history.summary().state))
@@ -76,7 +94,9 @@ Command results_command() {
   command.details =
       "Prints the directory they are in. Without --to that is the job's own directory below the "
       "spec's results;\n"
-      "where it is there already, nothing is fetched. Nothing is ever overwritten.";
+      "where it is there already, nothing is fetched. Nothing is ever overwritten. Of results in a "
+      "bucket it\n"
+      "prints where they are; those of an ended job that are not there yet are delivered.";
   command.examples =
       "  baton results latest\n"
       "  baton results fashion-cnn --to /tmp/look\n"

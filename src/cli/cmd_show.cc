@@ -85,6 +85,13 @@ std::string what_now(const History& history) {
   return "";
 }
 
+std::string pin_text(const Job& job, const DataMount& mount) {
+  for (const DataPin& pin : job.data)
+    if (pin.destination == mount.destination)
+      return fmt::format(", {} files with {}", pin.files, human_size(pin.bytes));
+  return mount.mounted ? ", mounted" : "";
+}
+
 std::string text(const Context& context, const Session& session, const History& history) {
   const Job& job = history.job();
   const Summary& summary = history.summary();
@@ -108,7 +115,7 @@ std::string text(const Context& context, const Session& session, const History& 
     field(text, "git",
           get_string(*git, "commit") + (get_bool(*git, "dirty") ? " with changes" : ""));
   for (const auto& mount : job.spec.data)
-    field(text, "data", mount.destination + " from " + mount.source);
+    field(text, "data", mount.destination + " from " + mount.source + pin_text(job, mount));
   field(text, "results", job.spec.results);
   field(text, "by", job.submitter + ", baton " + get_string(job.provenance, "baton"));
   field(text, "notice file", local_notice_file(session, history));

@@ -40,7 +40,7 @@ Result<int> run(Context& context) {
     return kExitUsage;
   }
   Parts& parts = context.parts;
-  BATON_TRY(check_inputs(*base, parts.environment));
+  BATON_TRY(check_inputs(*base, parts.environment, parts.clock));
   BATON_TRY(check_machine(context, *base));
   BATON_ASSIGN(Session session, make_session(context));
   Sweep sweep;
@@ -48,7 +48,8 @@ Result<int> run(Context& context) {
   BATON_ASSIGN(sweep.base, freeze(*base, parts.environment, parts.version, parts.clock));
   auto images = parts.make_images(session.settings.home);
   TerminalProgress progress(context.terminal);
-  SubmitParts submit_parts{*session.ledger, *images, progress, session.settings};
+  SubmitParts submit_parts{*session.ledger, *images, progress, session.settings,
+                           data_opener(parts)};
   SweepLedger sweeps(*session.store, parts.clock);
   BATON_TRY(submit_sweep(submit_parts, sweeps, sweep));
   if (!context.arguments.has("--json") && !context.arguments.has("--quiet"))

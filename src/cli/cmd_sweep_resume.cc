@@ -39,7 +39,7 @@ Result<int> run(Context& context) {
                  "`baton sweep resume " + id + " --trials N` adds trials to it"};
   if (state.driver && !driver_is_gone(*state.driver) && has_limits(*limits))
     return extend(context, session, history, *limits);
-  BATON_TRY(check_inputs(history.sweep().base, context.parts.environment));
+  BATON_TRY(check_inputs(history.sweep().base, context.parts.environment, context.parts.clock));
   return drive_sweep(context, session, history.sweep(), *limits);
 }
 

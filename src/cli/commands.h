@@ -19,6 +19,7 @@ Command resume_command();
 Command rm_command();
 Command store_check_command();
 Command store_gc_command();
+Command store_copy_command();
 Command sweep_command();
 Command sweep_ls_command();
 Command sweep_show_command();

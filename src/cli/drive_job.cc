@@ -79,7 +79,12 @@ Result<int> drive_job(Context& context, Session& session, const Job& job,
                    {},
                    parts.environment,
                    parts.python_helper,
-                   signals.get()};
+                   signals.get(),
+                   data_opener(parts),
+                   session.settings.data_cache_bytes,
+                   [&parts](const std::string& url, const std::string& directory) {
+                     return mount_bucket(url, directory, parts.environment, parts.clock);
+                   }};
   if (session.store->concurrency() > 0) {  // far away, and each request costs something
     agent.times.requests = 2'000;
     agent.times.flush = 5'000;

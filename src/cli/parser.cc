@@ -80,7 +80,7 @@ class Parser {
     for (const auto& positional : command.positionals) {
       positionals_.emplace_back();
       auto* added = app_.add_option(positional.name, positionals_.back());
-      if (!positional.repeatable) added->expected(1);
+      if (!positional.repeatable) added->expected(1)->allow_extra_args(false);
     }
   }
 

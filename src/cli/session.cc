@@ -40,6 +40,12 @@ Result<History> open_job(Session& session, const std::string& word) {
   return session.ledger->open(id);
 }
 
+OpenBucket data_opener(Parts& parts) {
+  return [&parts](const std::string& url) {
+    return open_data(url, {parts.environment, parts.clock, ""});
+  };
+}
+
 void set_talk(Context& context) {
   if (context.arguments.has("--quiet")) context.terminal.set_talk(Talk::quiet);
   if (context.arguments.has("--verbose")) context.terminal.set_talk(Talk::verbose);

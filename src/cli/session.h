@@ -7,6 +7,7 @@
 #include "cli/parts.h"
 #include "control/settings.h"
 #include "ledger/ledger.h"
+#include "store/data_source.h"
 
 namespace baton {
 
@@ -24,6 +25,9 @@ Result<Session> make_session(Context& context);
 
 // The job that the argument JOB names.
 Result<History> open_job(Session& session, const std::string& word);
+
+// Opens what data comes from, and what results go to, with this process's environment.
+OpenBucket data_opener(Parts& parts);
 
 // Sets how much the terminal says by --quiet and --verbose.
 void set_talk(Context& context);

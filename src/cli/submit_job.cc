@@ -56,15 +56,15 @@ Result<Submitted> submit_job(Context& context, int& exit) {
   BATON_ASSIGN(Job job, read_request(context));
   exit = kExitError;
   Parts& parts = context.parts;
-  BATON_TRY(check_inputs(job, parts.environment));
+  BATON_TRY(check_inputs(job, parts.environment, parts.clock));
   BATON_TRY(check_machine(context, job));
   Submitted submitted;
   BATON_ASSIGN(submitted.session, make_session(context));
   BATON_ASSIGN(job, freeze(job, parts.environment, parts.version, parts.clock));
   auto images = parts.make_images(submitted.session.settings.home);
   TerminalProgress progress(context.terminal);
-  SubmitParts submit_parts{*submitted.session.ledger, *images, progress,
-                           submitted.session.settings};
+  SubmitParts submit_parts{*submitted.session.ledger, *images, progress, submitted.session.settings,
+                           data_opener(parts)};
   BATON_ASSIGN(submitted.job, submit(submit_parts, job));
   return submitted;
 }

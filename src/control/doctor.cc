@@ -53,9 +53,14 @@ Status try_hard_link(const std::string& directory) {
 
 Check check_store(const Settings& settings) {
   if (is_bucket_url(settings.store))
-    return {"store", Grade::good, settings.store + ", a bucket; `baton store check` tries it", ""};
+    return {"store", Grade::good,
+            settings.store + " (from " + settings.store_from +
+                "), a bucket; `baton store check` tries it",
+            ""};
   Status linked = try_hard_link(existing_part(settings.store));
-  if (linked) return {"store", Grade::good, settings.store + ", with hard links", ""};
+  if (linked)
+    return {"store", Grade::good,
+            settings.store + " (from " + settings.store_from + "), with hard links", ""};
   return {
       "store", Grade::broken, linked.error().message,
       "export BATON_STORE=/a/directory on a filesystem with hard links (ext4, xfs, btrfs, NFS)"};

@@ -11,7 +11,10 @@
 #include "base/ids.h"
 #include "base/text.h"
 #include "control/provenance.h"
+#include "model/spec_rules.h"
 #include "os/files.h"
+#include "store/data_source.h"
+#include "store/rclone_mount.h"
 
 namespace baton {
 namespace {
@@ -31,6 +34,7 @@ Result<std::string> find_spec(const std::string& path) {
 }
 
 std::string against(const std::string& directory, const std::string& path) {
+  if (is_url(path)) return path;
   return absolute_path(starts_with(path, "/") ? path : join_path(directory, path));
 }
 
@@ -47,8 +51,15 @@ std::string missing_part(const std::string& path) {
   return text;
 }
 
-Status check_data(const DataMount& mount) {
+Status check_data(const DataMount& mount, const Environment& environment, Clock& clock) {
   std::string what = "data " + printable(mount.destination) + ": " + printable(mount.source);
+  if (is_url(mount.source)) {
+    auto opened = open_data(mount.source, {environment, clock, ""});
+    Status usable = opened.ok() ? Status() : Status(opened.error());
+    if (usable.ok() && mount.mounted) usable = can_mount(mount.source, environment);
+    if (usable.ok()) return {};
+    return usable.error().within("data " + printable(mount.destination));
+  }
   if (!exists(mount.source)) {
     std::string why = missing_part(mount.source);
     return Error{Code::not_found, what + " does not exist",
@@ -68,7 +79,11 @@ Status check_code(const std::string& code) {
   return {};
 }
 
-Status check_results(const std::string& results) {
+Status check_results(const std::string& results, const Environment& environment, Clock& clock) {
+  if (is_url(results)) {
+    auto opened = open_bucket(results, {environment, clock, ""});
+    return opened.ok() ? Status() : Status(opened.error().within("results"));
+  }
   std::string place = results;
   while (place != "/" && !exists(place)) place = parent_path(place);
   std::string hint = "set `results:` to a directory that you may write to";
@@ -154,10 +169,10 @@ Result<Job> read_sweep_spec(const PlanRequest& request) {
   return job;
 }
 
-Status check_inputs(const Job& job, const Environment& environment) {
-  for (const auto& mount : job.spec.data) BATON_TRY(check_data(mount));
+Status check_inputs(const Job& job, const Environment& environment, Clock& clock) {
+  for (const auto& mount : job.spec.data) BATON_TRY(check_data(mount, environment, clock));
   if (job.spec.code) BATON_TRY(check_code(*job.spec.code));
-  BATON_TRY(check_results(job.spec.results));
+  BATON_TRY(check_results(job.spec.results, environment, clock));
   for (const auto& name : job.spec.secrets)
     if (!environment(name))
       return Error{Code::invalid, "secret " + name + " is not set in this environment",

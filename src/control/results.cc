@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "base/text.h"
+#include "ledger/bucket_delivery.h"
 #include "os/files.h"
 
 namespace baton {
@@ -22,6 +23,24 @@ const Tree* results_tree(const Manifest& manifest) {
   for (const auto& tree : manifest.trees)
     if (tree.root == "results") return &tree;
   return nullptr;
+}
+
+Result<bool> redeliver_results(Ledger& ledger, const History& history,
+                               std::shared_ptr<Bucket> bucket) {
+  const Job& job = history.job();
+  const Summary& summary = history.summary();
+  BucketDelivery delivery(std::move(bucket), ledger.clock(), job.id);
+  BATON_ASSIGN(bool complete, delivery.is_complete());
+  if (complete) return false;
+  BATON_ASSIGN(Manifest manifest, last_commit(ledger, history));
+  Json facts{{"job", job.id},
+             {"name", job.spec.name},
+             {"outcome", state_name(summary.state)},
+             {"attempts", summary.attempt},
+             {"commit", commit_name(manifest.seq, manifest.attempt)}};
+  auto delivered = delivery.complete(ledger.store(), manifest, "", {}, std::move(facts));
+  if (!delivered.ok()) return delivered.error();
+  return true;
 }
 
 Status extract_results(Ledger& ledger, const History& history, const std::string& directory,

@@ -1,7 +1,13 @@
 #include "control/settings.h"
 
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
 #include "base/text.h"
+#include "control/config.h"
 #include "os/files.h"
+#include "store/data_cache.h"
 #include "store/open_store.h"
 
 namespace baton {
@@ -29,9 +35,27 @@ Result<std::string> find_home(const Environment& environment) {
 Result<Settings> load_settings(const Environment& environment, const std::string& store_option) {
   Settings settings;
   BATON_ASSIGN(settings.home, find_home(environment));
-  std::string store = store_option.empty() ? value_of(environment, "BATON_STORE") : store_option;
-  if (store.empty()) store = join_path(settings.home, "store");
-  settings.store = is_bucket_url(store) ? store : absolute_path(store);
+  const std::string file = config_path(environment);
+  BATON_ASSIGN(Config config, read_config(file));
+  const std::pair<std::string, std::string> places[] = {
+      {store_option, "--store"},
+      {value_of(environment, "BATON_STORE"), "BATON_STORE"},
+      {config.store, file},
+      {join_path(settings.home, "store"), "the default"}};
+  const auto& first = *std::find_if(std::begin(places), std::end(places),
+                                    [](const auto& place) { return !place.first.empty(); });
+  settings.store = is_bucket_url(first.first) ? first.first : absolute_path(first.first);
+  settings.store_from = first.second;
+  settings.data_cache_bytes = config.data_cache.value_or(kDataCacheBytes);
+  std::string cache = value_of(environment, "BATON_DATA_CACHE");
+  if (!cache.empty()) {
+    auto size = parse_size(cache);
+    if (!size)
+      return Error{Code::invalid,
+                   "BATON_DATA_CACHE is \"" + printable(cache) + "\", expected a size such as 200G",
+                   ""};
+    settings.data_cache_bytes = *size;
+  }
   return settings;
 }
 

@@ -4,6 +4,8 @@
 
 #include "base/text.h"
 #include "ledger/commits.h"
+#include "model/spec_rules.h"
+#include "store/transfer.h"
 
 namespace baton {
 namespace {
@@ -23,9 +25,41 @@ std::vector<std::string> not_code(const Job& job, const Settings& settings) {
   return inside;
 }
 
+// Whether there is such a bucket, and whether these credentials get anywhere.
+Status look_at_bucket(SubmitParts& parts, const std::string& url, const std::string& what) {
+  BATON_ASSIGN(auto bucket, parts.open_data(url));
+  BucketRetry retry(*bucket, parts.ledger.clock(), {});
+  auto page = retry([&] { return bucket->list("", "", "", true, 1); });
+  return page.ok() ? Status() : Status(page.error().within(what));
+}
+
+// Which files there are, so that every attempt sees the same, or is told that they have changed.
+Status pin_data(SubmitParts& parts, Job& job) {
+  job.data.clear();
+  for (const DataMount& mount : job.spec.data) {
+    if (!is_url(mount.source)) continue;
+    if (mount.mounted) {
+      BATON_TRY(look_at_bucket(parts, mount.source, "data " + mount.destination));
+      continue;
+    }
+    auto found = [&](uint64_t files) -> Status {
+      parts.progress.update("listing " + mount.source, files, 0, "files");
+      return {};
+    };
+    auto source = list_data(mount.source, parts.open_data, parts.ledger.clock(), found);
+    parts.progress.finish("");
+    if (!source.ok()) return source.error().within("data " + mount.destination);
+    job.data.push_back(
+        {mount.destination, data_digest(source->files), source->files.size(), source->bytes()});
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<CodeSnapshot> prepare(SubmitParts& parts, Job& job) {
+  if (is_url(job.spec.results)) BATON_TRY(look_at_bucket(parts, job.spec.results, "results"));
+  BATON_TRY(pin_data(parts, job));
   CodeSnapshot code;
   if (job.spec.code) {
     CodeOptions options;

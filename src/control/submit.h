@@ -8,6 +8,7 @@
 #include "image/image.h"
 #include "ledger/commits.h"
 #include "ledger/ledger.h"
+#include "store/data_source.h"
 
 namespace baton {
 
@@ -16,10 +17,11 @@ struct SubmitParts {
   Images& images;
   Progress& progress;
   Settings settings;
+  OpenBucket open_data = {};  // data at URLs; none: there is none
 };
 
-// Takes the snapshot of the code and makes (or finds) the image; both are noted in `job`. Nothing
-// is written to the store.
+// Lists the data at URLs, takes the snapshot of the code and makes (or finds) the image; all are
+// noted in `job`. Nothing is written to the store.
 Result<CodeSnapshot> prepare(SubmitParts& parts, Job& job);
 
 // Makes (or finds) the image, then writes the job in the order that docs/store-format.md section 4

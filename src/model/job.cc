@@ -48,6 +48,30 @@ Status check_format(const Json& json, const std::string& what) {
   return {};
 }
 
+Json pins_json(const std::vector<DataPin>& pins) {
+  Json json = Json::object();
+  for (const DataPin& pin : pins)
+    json[pin.destination] = {{"digest", pin.digest}, {"files", pin.files}, {"bytes", pin.bytes}};
+  return json;
+}
+
+Result<std::vector<DataPin>> read_pins(const Json& json, const std::string& what) {
+  std::vector<DataPin> pins;
+  auto found = json.find("data");
+  if (found == json.end()) return pins;
+  if (!found->is_object()) return corrupt(what, "\"data\" is no object");
+  for (const auto& [destination, pin] : found->items()) {
+    if (!pin.is_object()) return corrupt(what, "\"data\" holds something that is no object");
+    Fields fields(pin, what);
+    DataPin out{destination, fields.text("digest", 64), fields.unsigned_integer("files"),
+                fields.unsigned_integer("bytes")};
+    if (!is_sha256_hex(out.digest)) fields.fail("\"data\" holds something that is no SHA-256");
+    BATON_TRY(fields.status());
+    pins.push_back(std::move(out));
+  }
+  return pins;
+}
+
 Json member(const Json& json, const char* key) {
   auto it = json.find(key);
   return it == json.end() ? Json() : *it;
@@ -94,6 +118,7 @@ std::string encode_job(const Job& job) {
   json["spec_file"] = job.spec_file;
   json["submitter"] = job.submitter;
   json["provenance"] = job.provenance;
+  if (!job.data.empty()) json["data"] = pins_json(job.data);
   json["nonce"] = job.nonce;
   if (!job.sweep.empty()) {
     json["sweep"] = job.sweep;
@@ -126,6 +151,7 @@ Result<Job> decode_job(std::string_view text, const std::string& what) {
   if (job.nonce.empty()) fields.fail("\"nonce\" is missing");
   BATON_TRY(fields.status());
   BATON_ASSIGN(job.argv, read_argv(json, what));
+  BATON_ASSIGN(job.data, read_pins(json, what));
   auto spec = spec_from_json(member(json, "spec"));
   if (!spec.ok()) return corrupt(what, "\"spec\": " + spec.error().message);
   job.spec = std::move(*spec);

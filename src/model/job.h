@@ -15,6 +15,15 @@ namespace baton {
 constexpr int kFormatVersion = 1;
 constexpr uint64_t kMaxJobBytes = 4 << 20;
 
+// What data from a URL was when the job was submitted. docs/spec.md, "Data", tells what the digest
+// is of.
+struct DataPin {
+  std::string destination;  // of the spec's data
+  std::string digest;       // sha256 of the listing: names, sizes, versions
+  uint64_t files = 0, bytes = 0;
+  bool operator==(const DataPin&) const = default;
+};
+
 struct Job {
   std::string id;
   int64_t created_ms = 0;         // wall clock of the submitter, for display
@@ -26,9 +35,10 @@ struct Job {
   std::string submitter;          // "user@host", for display
   Json provenance;                // git commit and dirtiness of the code, baton version
   std::string nonce;
-  std::string sweep;    // a trial's sweep, else ""
-  uint64_t trial = 0;   // its number there, else 0
-  bool starts = false;  // its first attempt begins from jobs/<job>/start/
+  std::vector<DataPin> data;  // one for each of the spec's data that comes from a URL
+  std::string sweep;          // a trial's sweep, else ""
+  uint64_t trial = 0;         // its number there, else 0
+  bool starts = false;        // its first attempt begins from jobs/<job>/start/
 };
 
 // What listings call the job: its name, and of a trial its number too: "cnn+17".

@@ -25,7 +25,10 @@ struct ImageSpec {
 
 struct DataMount {
   std::string destination;  // absolute path in the container
-  std::string source;       // as written; relative to the spec's directory
+  std::string source;       // as written: a path, relative to the spec's directory, or a URL
+  std::string sha256 = {};  // of the one file at an http(s):// URL; "": not given
+  // mode: mount (buckets only): read as the program asks for it, instead of fetched beforehand.
+  bool mounted = false;
   bool operator==(const DataMount&) const = default;
 };
 
@@ -40,8 +43,8 @@ struct Spec {
   // number whose written form JSON would change. Read them through param_text and params_json.
   std::vector<std::pair<std::string, Json>> params;
   std::vector<std::pair<std::string, std::string>> env;
-  std::vector<std::string> secrets;  // names only
-  std::string results = "./results";
+  std::vector<std::string> secrets;   // names only
+  std::string results = "./results";  // a directory, or a bucket's URL
   int64_t checkpoint_every_ms = 60'000;
   int checkpoint_keep = 3;  // >= 1
   int64_t grace_ms = 30'000;

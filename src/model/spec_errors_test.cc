@@ -67,13 +67,37 @@ INSTANTIATE_TEST_SUITE_P(
              "baton.yaml:2:8: image is \"nvcr.io/nvidia/pytorch:23.12-py3\", but images from a "
              "registry or an archive are not supported yet; use host or {debian: trixie, packages: "
              "[…]}"},
-        Slip{"command: x\ndata: {/d: s3://b/p}\n",
-             "baton.yaml:2:12: data /d comes from \"s3://b/p\", but data from buckets and from the "
-             "web is not supported yet; name a path on this machine"},
+        Slip{"command: x\ndata: {/d: ftp://h/p}\n",
+             "baton.yaml:2:12: data /d comes from \"ftp://h/p\", expected a path, or s3://…, "
+             "gs://…, "
+             "az://… or https://…"},
+        Slip{"command: x\ndata: {/d: s3://me:secret@b/p}\n",
+             "baton.yaml:2:12: data /d comes from a URL, which has a user name or "
+             "password in it; credentials come from the environment"},
+        Slip{
+            "command: x\ndata: {/d: 'https://h/p?X-Amz-Signature=1'}\n",
+            "baton.yaml:2:12: data /d comes from a URL, whose \"X-Amz-Signature\" is a secret, and "
+            "specs are kept; name the bucket itself (s3://…, gs://…, az://…)"},
+        Slip{"command: x\ndata: {/d: http://h/p}\n",
+             "baton.yaml:2:12: data /d comes from \"http://h/p\", which nothing protects on its "
+             "way; "
+             "use https://, or add the file's sha256"},
         Slip{"command: x\ndata: {/d: {source: ./x, mode: mount}}\n",
-             "baton.yaml:2:32: data.mode is not supported yet"},
-        Slip{"command: x\nresults: gs://b/p\n",
-             "baton.yaml:2:10: results in a bucket is not supported yet; name a directory"},
+             "baton.yaml:2:32: data /d is no bucket, and only buckets have mode: mount; leave it "
+             "out"},
+        Slip{"command: x\ndata: {/d: {source: s3://b/p, mode: copy}}\n",
+             "baton.yaml:2:37: data /d.mode is \"copy\", expected stage or mount"},
+        Slip{"command: x\ndata: {/d: {source: https://h/p, sha256: abc}}\n",
+             "baton.yaml:2:42: data /d.sha256 is \"abc\", expected the 64 lower-case hex digits "
+             "that "
+             "sha256sum prints"},
+        Slip{"command: x\ndata: {/d: {mode: stage}}\n",
+             "baton.yaml:2:12: data /d has no source, expected a path such as ./data or a URL such "
+             "as s3://bucket/prefix"},
+        Slip{
+            "command: x\nresults: ftp://b/p\n",
+            "baton.yaml:2:10: results is \"ftp://b/p\", expected a directory, or s3://…, gs://… or "
+            "az://…"},
         Slip{"command: x\ncode: https://github.com/a/b\n",
              "baton.yaml:2:7: code from a URL is not supported yet; name a directory"}));
 
@@ -173,7 +197,8 @@ INSTANTIATE_TEST_SUITE_P(
              "baton.yaml:2:7: data is \"./data\", expected a map of mount points such as {/data: "
              "./data}"},
         Slip{"command: x\ndata: {/data: }\n",
-             "baton.yaml:2:8: data /data is empty, expected a path such as ./data"}));
+             "baton.yaml:2:8: data /data is empty, expected a path such as ./data or a URL "
+             "such as s3://bucket/prefix"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Parameters, SpecErrors,

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/hash.h"
 #include "base/text.h"
 #include "model/spec_rules.h"
 #include "model/spec_tree.h"
@@ -7,22 +8,73 @@
 namespace baton {
 namespace {
 
-std::optional<std::string> read_source(SpecReader& in, const YamlNode& node, Path path) {
-  static const char* kExpected = "a path such as ./data";
-  std::string source;
-  if (node.is_map()) {
-    // "data" and not the mount point: a feature that is missing is called by its plain name.
-    in.read_map(node, "data", {{"source", in.text(kExpected, source)}, {"mode", in.unsupported()}});
-    if (!node.find("mode")) in.expected(node, path, kExpected);
-    return std::nullopt;
+const char* const kSource = "a path such as ./data or a URL such as s3://bucket/prefix";
+
+void read_mode(SpecReader& in, const YamlNode& node, Path path, bool& mounted) {
+  if (!node.is_scalar() || (node.text != "stage" && node.text != "mount"))
+    return in.expected(node, path, "stage or mount");
+  mounted = node.text == "mount";
+}
+
+void read_sha256(SpecReader& in, const YamlNode& node, Path path, std::string& sha256) {
+  if (!node.is_scalar() || !is_sha256_hex(node.text))
+    return in.expected(node, path, "the 64 lower-case hex digits that sha256sum prints");
+  sha256 = node.text;
+}
+
+// What is wrong with a URL of data; "" if nothing.
+std::string source_problem(const DataMount& mount) {
+  if (!is_url(mount.source)) return "";
+  std::string scheme = url_scheme(mount.source);
+  bool web = scheme == "https" || scheme == "http";
+  if (!web && !is_bucket_scheme(scheme))
+    return "expected a path, or s3://…, gs://…, az://… or https://…";
+  if (names_user(mount.source))
+    return "which has a user name or password in it; credentials come from the environment";
+  if (!web) return "";
+  if (auto secret = secret_in_query(mount.source))
+    return "whose \"" + *secret +
+           "\" is a secret, and specs are kept; name the bucket itself (s3://…, gs://…, az://…)";
+  if (scheme == "http" && mount.sha256.empty())
+    return "which nothing protects on its way; use https://, or add the file's sha256";
+  return "";
+}
+
+// What does not go together; reported at the node that is too much.
+void check_source(SpecReader& in, const YamlNode& node, Path path, const DataMount& mount) {
+  const YamlNode* source = node.is_map() ? node.find("source") : &node;
+  if (std::string problem = source_problem(mount); !problem.empty()) {
+    // What may be a secret is not repeated.
+    bool secret = names_user(mount.source) || secret_in_query(mount.source).has_value();
+    std::string shown = secret ? "a URL" : describe(*source);
+    in.fail(source->place, fmt::format("{} comes from {}, {}", path, shown, problem));
   }
-  in.text(kExpected, source)(node, path);
-  if (!is_url(source)) return source;
-  in.fail(node.place,
-          fmt::format("{} comes from {}, but data from buckets and from the web is not supported "
-                      "yet; name a path on this machine",
-                      path, describe(node)));
-  return std::nullopt;
+  bool bucket = is_url(mount.source) && is_bucket_scheme(url_scheme(mount.source));
+  bool web = is_url(mount.source) && !bucket;
+  if (mount.mounted && !bucket)
+    in.fail(node.find("mode")->place,
+            path + " is no bucket, and only buckets have mode: mount; leave it out");
+  if (!mount.sha256.empty() && !web)
+    in.fail(node.find("sha256")->place,
+            path + " is no file from the web, and only those have a sha256; leave it out");
+}
+
+std::optional<DataMount> read_source(SpecReader& in, const YamlNode& node, Path path) {
+  DataMount mount;
+  size_t before = in.errors();
+  if (node.is_map()) {
+    in.read_map(node, path,
+                {{"source", in.text(kSource, mount.source)},
+                 {"mode", in.part(read_mode, mount.mounted)},
+                 {"sha256", in.part(read_sha256, mount.sha256)}});
+    if (!node.find("source"))
+      in.fail(node.place, path + " has no source, expected " + std::string(kSource));
+  } else {
+    in.text(kSource, mount.source)(node, path);
+  }
+  if (in.errors() == before) check_source(in, node, path, mount);
+  if (in.errors() != before) return std::nullopt;
+  return mount;
 }
 
 // What is wrong with mounting at `destination`, beside the mounts there are already; "" if nothing.
@@ -59,15 +111,23 @@ void read_data(SpecReader& in, const YamlNode& node, Path path, std::vector<Data
     std::string problem = mount_problem(*destination, data);
     if (!problem.empty())
       return in.fail(key.place, fmt::format("{} mounts at \"{}\", but {}", path, name, problem));
-    if (source) data.push_back({*destination, *source});
+    if (!source) return;
+    source->destination = *destination;
+    data.push_back(std::move(*source));
   };
   in.read_entries(node, path, "a map of mount points such as {/data: ./data}", each);
 }
 
 void read_results(SpecReader& in, const YamlNode& node, Path path, std::string& results) {
-  in.text("a directory such as ./results", results)(node, path);
-  if (is_url(results))
-    in.fail(node.place, path + " in a bucket is not supported yet; name a directory");
+  in.text("a directory such as ./results, or a bucket's URL such as s3://bucket/prefix", results)(
+      node, path);
+  if (!is_url(results)) return;
+  if (!is_bucket_scheme(url_scheme(results)))
+    in.expected(node, path, "a directory, or s3://…, gs://… or az://…");
+  else if (names_user(results))
+    in.fail(node.place, path +
+                            " has a user name or password in its URL; credentials come from the "
+                            "environment");
 }
 
 }  // namespace baton

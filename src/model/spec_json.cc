@@ -22,6 +22,14 @@ Json image_json(const ImageSpec& image) {
   return {{"debian", image.suite}, {"packages", image.packages}};
 }
 
+Json source_json(const DataMount& mount) {
+  if (!mount.mounted && mount.sha256.empty()) return mount.source;
+  Json source = {{"source", mount.source}};
+  if (mount.mounted) source["mode"] = "mount";
+  if (!mount.sha256.empty()) source["sha256"] = mount.sha256;
+  return source;
+}
+
 YamlNode tree_of(const Json& json, int depth) {
   YamlNode node;
   if (depth > kMaxYamlDepth || json.is_null() || json.is_discarded()) return node;
@@ -66,7 +74,7 @@ bool has_nul(const YamlNode& node) {
 
 Json spec_to_json(const Spec& spec) {
   Json data = Json::object();
-  for (const auto& mount : spec.data) data[mount.destination] = mount.source;
+  for (const auto& mount : spec.data) data[mount.destination] = source_json(mount);
   Json json = Json::object();
   json["name"] = spec.name;
   json["image"] = image_json(spec.image);

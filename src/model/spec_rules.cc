@@ -88,6 +88,33 @@ bool is_url(std::string_view text) {
          });
 }
 
+std::string url_scheme(std::string_view url) { return std::string(url.substr(0, url.find("://"))); }
+
+bool is_bucket_scheme(std::string_view scheme) {
+  return scheme == "s3" || scheme == "gs" || scheme == "az";
+}
+
+bool names_user(std::string_view url) {
+  std::string_view rest = url.substr(url.find("://") + 3);
+  return rest.substr(0, rest.find_first_of("/?#")).find('@') != std::string_view::npos;
+}
+
+std::optional<std::string> secret_in_query(std::string_view url) {
+  // Pre-signed addresses of S3, Google Cloud Storage and Azure, and the usual names of tokens.
+  static const std::string_view kSecret[] = {
+      "x-amz-signature", "x-goog-signature", "signature", "sig", "token",
+      "access_token",    "api_key",          "apikey",    "key", "password"};
+  size_t mark = url.find('?');
+  if (mark == std::string_view::npos) return std::nullopt;
+  for (const auto& item : split(url.substr(mark + 1), '&')) {
+    std::string name = item.substr(0, item.find('=')), low = name;
+    std::transform(low.begin(), low.end(), low.begin(),
+                   [](char c) { return upper(c) ? static_cast<char>(c + 32) : c; });
+    if (std::find(std::begin(kSecret), std::end(kSecret), low) != std::end(kSecret)) return name;
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string> signal_name(std::string_view text) {
   std::string name(text);
   std::transform(name.begin(), name.end(), name.begin(),

@@ -20,6 +20,14 @@ bool is_debian_package(std::string_view text);
 bool is_cdi_device(std::string_view text);
 // "s3://bucket", "https://…": a scheme and two slashes.
 bool is_url(std::string_view text);
+// Of a URL: "s3".
+std::string url_scheme(std::string_view url);
+// s3, gs, az: what stores, data and results may be in.
+bool is_bucket_scheme(std::string_view scheme);
+// Whether a URL has "user@" or "user:password@" before its host.
+bool names_user(std::string_view url);
+// The parameter in a web address that lets anybody in who knows it ("X-Amz-Signature"); or none.
+std::optional<std::string> secret_in_query(std::string_view url);
 
 // "TERM", "SIGTERM", "sigterm" → "SIGTERM"; none for a signal that does not exist or that a program
 // cannot catch.

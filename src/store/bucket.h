@@ -68,7 +68,8 @@ class Bucket {
   // One page of what begins with `prefix`, after the key `after` ("": from the start) or from where
   // the page that gave `token` ended. With `fold`, keys with a '/' behind the prefix are folded.
   // At most `limit` entries (1..1000); perhaps fewer, even none, though there are more, and more
-  // where a service cannot begin at `after`. Entries up to `after` may be among them.
+  // where a service cannot begin at `after`. Entries up to `after` may be among them. Each object's
+  // version is the very text that get() and head() give for it, or "" where the listing lacks it.
   virtual Result<BucketPage> list(const std::string& prefix, const std::string& after,
                                   const std::string& token, bool fold, size_t limit) = 0;
 
@@ -93,6 +94,9 @@ class Bucket {
   virtual Result<std::string> credentials() = 0;
   // Milliseconds that the service has asked callers to keep away for (Retry-After); 0: nothing.
   virtual int64_t hold_ms() const = 0;
+  // False: get() takes whole objects only. Every store of objects honours ranges, web servers may
+  // not; these must have been asked by head() or list() before.
+  virtual bool honours_ranges() const { return true; }
 };
 
 // Milliseconds for one request that moves `bytes`: half a minute, and a slow line's time.

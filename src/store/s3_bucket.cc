@@ -333,14 +333,15 @@ class S3Bucket : public Bucket {
     BucketPage page;
     bool encoded = xml.at("EncodingType") == "url";
     std::string strip = full("");
-    auto add = [&](std::string key, uint64_t size) {
+    auto add = [&](std::string key, uint64_t size, const std::string& version) {
       if (encoded) key = percent_decode(key);
-      if (starts_with(key, strip)) page.objects.push_back({key.substr(strip.size()), size});
+      if (starts_with(key, strip))
+        page.objects.push_back({key.substr(strip.size()), size, version});
     };
     for (const Xml& entry : xml.children) {
       if (entry.name == "Contents")
-        add(entry.at("Key"), parse_decimal(entry.at("Size")).value_or(0));
-      if (entry.name == "CommonPrefixes") add(entry.at("Prefix"), 0);
+        add(entry.at("Key"), parse_decimal(entry.at("Size")).value_or(0), entry.at("ETag"));
+      if (entry.name == "CommonPrefixes") add(entry.at("Prefix"), 0, "");
     }
     std::sort(page.objects.begin(), page.objects.end(),
               [](const ObjectInfo& a, const ObjectInfo& b) { return a.key < b.key; });

@@ -23,6 +23,7 @@ namespace baton {
 struct ObjectInfo {
   std::string key;
   uint64_t size = 0;
+  std::string version = {};  // in listings of buckets: as BucketObject's; elsewhere ""
 };
 
 struct ListOptions {

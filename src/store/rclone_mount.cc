@@ -1,0 +1,193 @@
+#include "store/rclone_mount.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "base/text.h"
+#include "os/files.h"
+#include "os/process.h"
+#include "store/open_store.h"
+
+namespace baton {
+namespace {
+
+constexpr int64_t kReadyMs = 30'000;
+constexpr int64_t kLookMs = 20;
+constexpr int64_t kEndMs = 5'000;
+
+// In mountinfo, blanks and backslashes are written as \ooo (proc_pid_mountinfo(5)).
+std::string unescape(const std::string& text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    auto octal = [&](size_t at) { return at < text.size() && text[at] >= '0' && text[at] <= '7'; };
+    if (text[i] == '\\' && octal(i + 1) && octal(i + 2) && octal(i + 3)) {
+      out += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 +
+                               (text[i + 3] - '0'));
+      i += 3;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+// Mount points on or below `directory`, the innermost first.
+std::vector<std::string> mounts_below(const std::string& directory) {
+  std::vector<std::string> found;
+  auto text = read_file("/proc/self/mountinfo");
+  if (!text.ok()) return found;
+  for (const auto& line : split(*text, '\n')) {
+    auto fields = split(line, ' ');
+    if (fields.size() < 5) continue;
+    std::string point = unescape(fields[4]);
+    if (point == directory || starts_with(point, directory + "/")) found.push_back(point);
+  }
+  std::reverse(found.begin(), found.end());
+  return found;
+}
+
+Status unmount(const std::string& point) {
+  if (umount2(point.c_str(), MNT_DETACH) == 0 || errno == EINVAL) return {};
+  const int error = errno;
+  for (const char* program : {"fusermount3", "fusermount"}) {
+    if (!find_program(program)) continue;
+    SpawnOptions options;
+    options.argv = {program, "-u", "-z", point};
+    auto done = run_command(options, kEndMs);
+    if (done.ok() && done->status.success()) return {};
+  }
+  return errno_error(error, "unmount " + point);
+}
+
+void set(std::vector<std::string>& variables, const std::string& name, const std::string& value) {
+  std::erase_if(variables, [&](const auto& old) { return starts_with(old, name + "="); });
+  if (!value.empty()) variables.push_back(name + "=" + value);
+}
+
+std::vector<std::string> rclone_environment(const S3Target& target) {
+  std::vector<std::string> variables;
+  for (char** entry = environ; *entry; ++entry) variables.emplace_back(*entry);
+  set(variables, "RCLONE_CONFIG", "/dev/null");
+  set(variables, "RCLONE_CONFIG_BATON_TYPE", "s3");
+  set(variables, "RCLONE_CONFIG_BATON_PROVIDER", target.place.endpoint.empty() ? "AWS" : "Other");
+  set(variables, "RCLONE_CONFIG_BATON_ENV_AUTH", "true");
+  set(variables, "RCLONE_CONFIG_BATON_PROFILE", target.profile);
+  set(variables, "RCLONE_CONFIG_BATON_ENDPOINT", target.place.endpoint);
+  set(variables, "RCLONE_CONFIG_BATON_REGION",
+      target.place.region.empty() ? "us-east-1" : target.place.region);
+  set(variables, "RCLONE_CONFIG_BATON_FORCE_PATH_STYLE",
+      target.place.path_style ? "true" : "false");
+  return variables;
+}
+
+class RcloneMount : public BucketMount {
+ public:
+  RcloneMount(Child child, std::string directory)
+      : child_(std::move(child)), directory_(std::move(directory)) {}
+  ~RcloneMount() override {
+    // First the mount: a program that still reads from it must not keep rclone from ending.
+    Status unmounted = unmount_below(directory_);
+    (void)unmounted;  // the cleaning of leftovers tries again, and says why not
+    child_.kill(SIGTERM);
+    if (!child_.wait(kEndMs)) {
+      child_.kill(SIGKILL);
+      child_.wait();
+    }
+  }
+  Child& child() { return child_; }
+
+ private:
+  Child child_;
+  const std::string directory_;
+};
+
+Error failed(const std::string& url, const std::string& said) {
+  auto lines = split(std::string(trim(said)), '\n');
+  std::string last = lines.empty() ? "" : lines.back();
+  return {Code::permanent,
+          "rclone cannot mount " + url.substr(0, url.find('?')) +
+              (last.empty() ? "" : ": " + printable(last.substr(0, 500))),
+          "leave mode: mount out, and the data is fetched instead"};
+}
+
+}  // namespace
+
+Status can_mount(const std::string& url, const MountEnvironment& environment) {
+  const char* instead = "or leave mode: mount out, and the data is fetched instead";
+  if (!starts_with(url, "s3://"))
+    return Error{Code::unsupported, "mode: mount works with s3:// only in this version",
+                 "leave it out, and the data is fetched instead"};
+  BATON_TRY(parse_s3_url(url, environment));
+  if (!find_program("rclone"))
+    return Error{Code::unsupported, "mode: mount needs rclone, which is not installed",
+                 std::string("apt-get install rclone, ") + instead};
+  Fd fuse(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
+  if (!fuse.valid())
+    return Error{Code::unsupported,
+                 "mode: mount needs FUSE: " + errno_error(errno, "open /dev/fuse").message,
+                 std::string("modprobe fuse, ") + instead};
+  if (!find_program("fusermount3") && !find_program("fusermount"))
+    return Error{Code::unsupported, "mode: mount needs fusermount, which is not installed",
+                 std::string("apt-get install fuse3, ") + instead};
+  return {};
+}
+
+Result<std::unique_ptr<BucketMount>> mount_bucket(const std::string& url,
+                                                  const std::string& directory,
+                                                  const MountEnvironment& environment,
+                                                  Clock& clock) {
+  BATON_TRY(can_mount(url, environment));
+  BATON_ASSIGN(S3Target target, parse_s3_url(url, environment));
+  BATON_TRY(make_dirs(directory, 0755));
+  const std::string log = directory + ".log";
+  BATON_ASSIGN(Fd output, open_file(log, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
+  const std::string& prefix = target.place.prefix;
+  SpawnOptions options;
+  options.argv = {"rclone",
+                  "mount",
+                  "BATON:" + target.place.bucket + (prefix.empty() ? "" : "/" + prefix),
+                  directory,
+                  "--read-only",
+                  "--no-modtime",
+                  "--dir-cache-time",
+                  "10m",
+                  "--umask",
+                  "022",
+                  "--log-level",
+                  "ERROR"};
+  // The program in the container may be another user.
+  if (geteuid() == 0) options.argv.push_back("--allow-other");
+  options.env = rclone_environment(target);
+  options.stdout_fd = options.stderr_fd = output.get();
+  options.new_group = true;
+  options.parent_death_signal = SIGTERM;
+  BATON_ASSIGN(Child child, spawn(options));
+  auto mount = std::make_unique<RcloneMount>(std::move(child), directory);
+  const int64_t deadline = clock.mono_ms() + kReadyMs;
+  while (mounts_below(directory).empty()) {
+    if (mount->child().wait(kLookMs) || clock.mono_ms() > deadline) {
+      auto said = read_file(log, 64 << 10);
+      return failed(url, said.ok() ? *said : "");
+    }
+  }
+  // A bucket that cannot be read is only found out now.
+  auto names = list_dir(directory);
+  if (!names.ok()) {
+    auto said = read_file(log, 64 << 10);
+    return failed(url, said.ok() && !said->empty() ? *said : names.error().message);
+  }
+  return std::unique_ptr<BucketMount>(std::move(mount));
+}
+
+Status unmount_below(const std::string& directory) {
+  for (const auto& point : mounts_below(directory)) BATON_TRY(unmount(point));
+  return {};
+}
+
+}  // namespace baton
