@@ -399,6 +399,13 @@ TEST_F(GcpCredentialsTest, MachinesWithoutAnAccountAndOfOtherClouds) {
   EXPECT_EQ(refused().message, "no Google Cloud credentials were found");
 }
 
+TEST_F(GcpCredentialsTest, AMetadataServerThatIsLateIsWaitedFor) {
+  variables_.erase("NO_GCE_CHECK");
+  set("GCE_METADATA_HOST", server_.url().substr(7));
+  serve([](const TestRequest&) { return TestReply{.reset = true}; });
+  EXPECT_EQ(refused().code, Code::transient);
+}
+
 TEST_F(GcpCredentialsTest, GcloudsOwnSignOnComesLast) {
   write("gcloud",
         "#!/bin/sh\n[ \"$*\" = 'auth print-access-token --quiet' ] || exit 9\necho ya29.gcloud\n",
@@ -406,7 +413,7 @@ TEST_F(GcpCredentialsTest, GcloudsOwnSignOnComesLast) {
   auto found = find();
   ASSERT_TRUE(found.ok()) << found.error().text();
   EXPECT_EQ(found->token, "ya29.gcloud");
-  write("gcloud", "#!/bin/sh\necho 'ERROR: no active account' >&2\nexit 1\n", 0700);
+  write("gcloud", "#!/bin/sh\nprintf 'ERROR: no active account\\nhelp\\n' >&2\nexit 1\n", 0700);
   EXPECT_NE(refused().message.find("no active account"), std::string::npos);
   write("gcloud", std::string("#!/bin/sh\necho 'your token: ") + kSecret + "'\n", 0700);
   EXPECT_EQ(refused().code, Code::denied);

@@ -30,6 +30,12 @@ Result<HttpResponse> ask_metadata(const GcpLookup& look, const std::string& path
   return look.http.send(request);
 }
 
+// https://cloud.google.com/compute/docs/instances/detect-compute-engine
+bool is_google_machine() {
+  auto name = read_file("/sys/class/dmi/id/product_name", 4096);
+  return name.ok() && starts_with(*name, "Google");
+}
+
 }  // namespace
 
 MaybeToken file_token(const GcpLookup& look) {
@@ -47,6 +53,9 @@ MaybeToken file_token(const GcpLookup& look) {
 MaybeToken metadata_token(const GcpLookup& look) {
   if (look.at("NO_GCE_CHECK") == "true") return std::optional<BearerToken>();
   auto reply = ask_metadata(look, "token");
+  // In a pod that just starts the server may be late; elsewhere there is none.
+  if (!reply.ok() && (!look.at("GCE_METADATA_HOST").empty() || is_google_machine()))
+    return Error{Code::transient, "Google's metadata server: " + reply.error().message, ""};
   // Other clouds have a server at the same address.
   if (!reply.ok() || reply->header("Metadata-Flavor") != "Google")
     return std::optional<BearerToken>();
@@ -68,7 +77,7 @@ MaybeToken gcloud_token(const GcpLookup& look) {
   auto done = run_command(options, kCommandTimeoutMs);
   if (!done.ok()) return done.error().within(source);
   if (!done->status.success()) {
-    std::string why = printable(trim(done->err.substr(0, 300)));
+    std::string why = printable(trim(done->err.substr(0, done->err.find('\n'))).substr(0, 300));
     return Error{Code::denied, source + " failed" + (why.empty() ? "" : ": " + why), kHint};
   }
   std::string token(trim(done->out));
