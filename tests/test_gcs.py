@@ -116,6 +116,13 @@ def test_conformance(gcs, baton_bin):
     assert done.returncode == 0 and "45 tests" in done.stdout, done.stdout[-5000:] + done.stderr[-2000:]
 
 
+@pytest.mark.slow
+def test_one_of_two_agents_owns_a_job_500_times(gcs, baton_bin):
+    done = subprocess.run([baton_bin.parent / "test_ledger", "--gtest_filter=BucketRace.*InGoogleCloud"],
+                          env=dict(os.environ, BATON_TEST_GCS=gcs), capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0 and "1 test" in done.stdout, done.stdout[-3000:]
+
+
 # Each seed is a job with several interruptions. CI takes few; BATON_TEST_CRASH_SEEDS=0-299 takes all.
 @pytest.mark.slow
 @pytest.mark.timeout(3600)

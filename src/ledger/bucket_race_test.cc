@@ -1,7 +1,7 @@
 // Two agents started at once on one job in a bucket, again and again, with random delays around
-// every request: exactly one owns the job each time. Against the servers that $BATON_TEST_S3 and
-// $BATON_TEST_AZURE name (tests/test_s3.py and test_azure.py start them); without one there is
-// nothing to race on.
+// every request: exactly one owns the job each time. Against the servers that $BATON_TEST_S3,
+// $BATON_TEST_AZURE and $BATON_TEST_GCS name (tests/test_s3.py, test_azure.py and test_gcs.py start
+// them); without one there is nothing to race on.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -12,6 +12,7 @@
 #include "os/clock.h"
 #include "store/azure_bucket.h"
 #include "store/bucket_store.h"
+#include "store/gcs_bucket.h"
 #include "store/s3_bucket.h"
 
 namespace baton {
@@ -52,6 +53,11 @@ std::unique_ptr<Bucket> azure_bucket(std::shared_ptr<HttpClient> http, Clock& cl
                        ""};
   return make_azure_bucket(place, std::move(http),
                            std::make_shared<FixedCredentials<AzureCredentials>>(key), clock);
+}
+
+std::unique_ptr<Bucket> gcs_bucket(std::shared_ptr<HttpClient> http, Clock& clock) {
+  GcsPlace place{"store", "race", std::getenv("BATON_TEST_GCS"), ""};
+  return make_gcs_bucket(place, std::move(http), nullptr, clock);
 }
 
 struct Handle {
@@ -107,6 +113,10 @@ TEST(BucketRace, OneOfTwoAgentsOwnsTheJob) {
 
 TEST(BucketRace, OneOfTwoAgentsOwnsTheJobInAzure) {
   if (std::getenv("BATON_TEST_AZURE")) race_for_jobs(&azure_bucket);
+}
+
+TEST(BucketRace, OneOfTwoAgentsOwnsTheJobInGoogleCloud) {
+  if (std::getenv("BATON_TEST_GCS")) race_for_jobs(&gcs_bucket);
 }
 
 }  // namespace
