@@ -296,7 +296,9 @@ Status BucketDelivery::check_sizes() {
       sizes[object.key.substr(prefix.size())] = object.size;
     token = page->next;
   } while (!token.empty());
-  for (const auto& [name, file] : sent_) {
+  for (const auto& item : sent_) {
+    const auto& name = item.first;
+    const auto& file = item.second;
     auto there = sizes.find(name);
     bool listed = std::any_of(now_.left_out.begin(), now_.left_out.end(), [&](const auto& line) {
       return starts_with(line, printable(name) + " ");
