@@ -8,7 +8,6 @@
 // all alike. Medians are printed.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -128,12 +127,16 @@ class Bench {
     }
   }
 
-  // Leaves as much memory freshly used and given back as the next step fills: a virtual machine's
-  // memory may be backed only when it is touched, and whoever comes first would pay for it.
+  // Leaves as much page cache freshly used and given back as the next step fills: a virtual
+  // machine's memory may be backed only when it is touched and taken away again when it is free,
+  // and whoever comes first would pay for it.
   void level_memory() const {
-    void* memory = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    if (memory != MAP_FAILED) munmap(memory, bytes_);
+    std::string path = dir_.path() + "/level", block(kBlock, '\1');
+    {
+      Fd fd = must(open_file(path, O_WRONLY | O_CREAT));
+      for (uint64_t done = 0; done < bytes_; done += kBlock) must(write_all(fd.get(), block, path));
+    }
+    must(remove_tree(path));
   }
 
   void copy(const std::string& name, bool sync) {
