@@ -20,7 +20,7 @@ Result<GcsTarget> parse_gs_url(const std::string& url, const EnvironmentReader& 
   target.place.prefix = parsed.prefix;
   target.place.user_project = parsed.option("user_project");
   const std::string anonymous = parsed.option("anonymous");
-  if (anonymous != "" && anonymous != "true" && anonymous != "false")
+  if (!anonymous.empty() && anonymous != "true" && anonymous != "false")
     return bad(url, "anonymous is true or false");
   target.anonymous = anonymous == "true";
   std::string endpoint = parsed.option("endpoint");

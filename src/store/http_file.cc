@@ -149,7 +149,7 @@ class HttpFile : public Bucket {
   }
 
   // A reply of 2xx. Where redirects led is tried first; when that has lapsed, from the start again.
-  Result<HttpResponse> send(HttpRequest request) {
+  Result<HttpResponse> send(const HttpRequest& request) {
     std::string first = target();
     auto reply = follow(request, first);
     if (first == url_ || reply.ok() || reply.is(Code::transient)) return reply;
