@@ -1,8 +1,6 @@
 #include "store/azure_bucket.h"
 
 #include <algorithm>
-#include <atomic>
-#include <cstdlib>
 
 #include "base/crc32c.h"
 #include "base/encoding.h"
@@ -12,6 +10,7 @@
 #include "base/xml.h"
 #include "net/http_date.h"
 #include "store/azure_errors.h"
+#include "store/bucket_reply.h"
 #include "store/page_starts.h"
 
 namespace baton {
@@ -19,7 +18,6 @@ namespace {
 
 constexpr char kVersion[] = "2023-11-03";
 constexpr uint64_t kMaxReply = 32 << 20;  // of what is not an object: a page of 5000 names
-constexpr int64_t kMostSkewMs = 240'000;  // Azure takes 15 minutes
 constexpr size_t kLongestPage = 5000;     // List Blobs gives no more at once
 constexpr char kMetaCrc[] = "x-ms-meta-baton_crc32c";  // such names are C# identifiers: no '-'
 
@@ -48,7 +46,8 @@ class AzureBucket : public Bucket {
       : place_(place),
         http_(std::move(http)),
         credentials_(std::move(credentials)),
-        clock_(clock) {}
+        server_clock_(clock),
+        hold_(clock) {}
 
   Status put(const std::string& key, std::string_view bytes, uint32_t crc, Write mode) override {
     Call call{"PUT", key, "", {}, bytes, "writing " + key, 0, nullptr};
@@ -66,31 +65,21 @@ class AzureBucket : public Bucket {
                            const std::string& expected,
                            const std::function<Status(std::string_view)>& sink) override {
     Call call{"GET", key, "", {}, {}, "reading " + key, range ? range->size : 64 << 20, sink};
-    if (range)
-      call.headers.emplace_back("Range", "bytes=" + std::to_string(range->offset) + "-" +
-                                             std::to_string(range->offset + range->size - 1));
+    if (range) call.headers.emplace_back("Range", range_header(*range));
     if (!expected.empty()) call.headers.emplace_back("If-Match", expected);
     auto reply = send(call);
     if (reply.is(Code::exists))
       return Error{Code::transient, call.doing + ": it was replaced meanwhile", ""};
     if (!reply.ok()) return reply.error();
     if (reply->status == 416) return head(key);  // a range behind the end
-    std::string total = reply->header("Content-Range");
-    if (reply->status == 206) {
-      total.erase(0, total.find('/') + 1);
-    } else {
-      if (range && range->offset > 0)
-        return Error{Code::unsupported, name() + " does not honour ranges", ""};
-      total = reply->header("Content-Length");
-    }
-    return object_of(*reply, total, call);
+    return object_of(*reply, range ? range->offset : 0, call);
   }
 
   Result<BucketObject> head(const std::string& key) override {
     Call call{"HEAD", key, "", {}, {}, "looking at " + key, 0, nullptr};
     auto reply = send(call);
     if (!reply.ok()) return reply.error();
-    return object_of(*reply, reply->header("Content-Length"), call);
+    return object_of(*reply, 0, call);
   }
 
   Status remove(const std::string& key) override {
@@ -164,9 +153,7 @@ class AzureBucket : public Bucket {
     return found.source;
   }
 
-  int64_t hold_ms() const override {
-    return std::max<int64_t>(0, hold_until_.load() - clock_.mono_ms());
-  }
+  int64_t hold_ms() const override { return hold_.left_ms(); }
 
  private:
   std::string full(const std::string& key) const {
@@ -177,12 +164,10 @@ class AzureBucket : public Bucket {
   }
   std::string what(const Call& call) const { return name() + ": " + call.doing; }
 
-  Result<BucketObject> object_of(const HttpResponse& reply, const std::string& total,
+  Result<BucketObject> object_of(const HttpResponse& reply, uint64_t offset,
                                  const Call& call) const {
-    auto size = parse_decimal(total);
-    if (!size)
-      return Error{Code::transient, what(call) + ": the reply does not tell the object's size", ""};
-    return BucketObject{*size, parse_crc32c(reply.header(kMetaCrc)), reply.header("ETag")};
+    BATON_ASSIGN(uint64_t size, told_size(reply, offset, name(), call.doing));
+    return BucketObject{size, parse_crc32c(reply.header(kMetaCrc)), reply.header("ETag")};
   }
 
   Result<BucketPage> page_at(const std::string& prefix, const std::string& token, bool fold,
@@ -204,15 +189,15 @@ class AzureBucket : public Bucket {
   Result<HttpResponse> send(const Call& call) {
     for (int attempt = 0;; ++attempt) {
       BATON_ASSIGN(AzureCredentials credentials, credentials_->get());
-      int64_t dated = clock_.wall_ms() + clock_offset_.load();
+      int64_t dated = server_clock_.wall_ms();
       BATON_ASSIGN(HttpRequest request, authorized(call, credentials, dated));
       auto reply = http_->send(request);
       if (!reply.ok()) return reply.error().within(what(call));
       if (reply->status / 100 == 2 || reply->status == 416) return reply;
-      note_hold(*reply);
+      hold_.note(*reply);
       AzureFailure failure = classify_azure(*reply, what(call));
       if (!failure.not_authenticated || attempt == 2) return failure.error;
-      if (!corrected_clock(*reply, dated)) credentials_->refuse(credentials);
+      if (!server_clock_.correct(*reply, dated)) credentials_->refuse(credentials);
     }
   }
 
@@ -234,18 +219,6 @@ class AzureBucket : public Bucket {
     return request;
   }
 
-  bool corrected_clock(const HttpResponse& reply, int64_t dated) {
-    auto date = parse_http_date(reply.header("Date"));
-    if (!date || std::abs(*date - dated) < kMostSkewMs) return false;
-    clock_offset_ = *date - clock_.wall_ms();
-    return true;
-  }
-
-  void note_hold(const HttpResponse& reply) {
-    int64_t wait = retry_after_ms(reply, clock_.wall_ms());
-    if (wait > 0) hold_until_ = clock_.mono_ms() + wait;
-  }
-
   Result<BucketPage> page_of(const Xml& xml) const {
     BucketPage page;
     const std::string strip = full("");
@@ -264,8 +237,7 @@ class AzureBucket : public Bucket {
         add(entry.at("Name"), parse_decimal(entry.at("Properties/Content-Length")).value_or(0));
       if (entry.name == "BlobPrefix") add(entry.at("Name"), 0);
     }
-    std::sort(page.objects.begin(), page.objects.end(),
-              [](const ObjectInfo& a, const ObjectInfo& b) { return a.key < b.key; });
+    sort_by_key(page);
     page.next = xml.at("NextMarker");
     return page;
   }
@@ -273,10 +245,9 @@ class AzureBucket : public Bucket {
   const AzurePlace place_;
   const std::shared_ptr<HttpClient> http_;
   const std::shared_ptr<AzureCredentialSource> credentials_;
-  Clock& clock_;
+  ServerClock server_clock_;
+  Hold hold_;
   PageStarts starts_;
-  std::atomic<int64_t> clock_offset_{0};  // server's wall clock less this machine's
-  std::atomic<int64_t> hold_until_{0};
 };
 
 }  // namespace

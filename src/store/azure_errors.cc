@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "base/xml.h"
+#include "store/bucket_reply.h"
 
 namespace baton {
 namespace {
@@ -57,15 +58,10 @@ constexpr std::array kKnown{
 };
 
 Known by_status(int status) {
-  if (status == 404) return {"", Code::not_found};
-  if (status == 412) return {"", Code::exists};
+  // Only a code of its own says what has changed, or conflicts.
+  if (status == 304 || status == 409) return {"", Code::permanent};
   if (status == 401) return {"", Code::denied, kCredentialHint, true};
-  if (status == 403) return {"", Code::denied, kRoleHint};
-  if (status == 408 || status == 425 || status == 429) return {"", Code::transient};
-  if (status == 501) return {"", Code::unsupported};
-  if (status == 507) return {"", Code::no_space};
-  if (status >= 500) return {"", Code::transient};
-  return {"", Code::permanent};
+  return {"", code_of_status(status), status == 403 ? kRoleHint : ""};
 }
 
 // With a load balancer's page of HTML instead, the status alone tells.
@@ -78,11 +74,11 @@ Xml error_element(const HttpResponse& reply) {
 // are repeated: others quote what was signed.
 std::string told_by(const Xml& body) {
   std::string text = body.at("Message");
-  text = text.substr(0, std::min<size_t>(text.find_first_of("\r\n"), 300));
+  text = text.substr(0, text.find_first_of("\r\n"));
   std::string detail = body.at("AuthenticationErrorDetail");
   bool on_times = starts_with(detail, "Signature not valid in the specified time frame") ||
                   starts_with(detail, "Request date header too old");
-  return on_times ? detail.substr(0, 300) : text;
+  return on_times ? detail : text;
 }
 
 }  // namespace
@@ -97,19 +93,7 @@ AzureFailure classify_azure(const HttpResponse& reply, const std::string& doing)
   // A code that is not known here says something else than what its status usually means.
   bool by_code = known == kKnown.end() && !name.empty();
   if (by_code && what.code == Code::exists) what.code = Code::permanent;
-  std::string message = doing + ": ";
-  std::string told = told_by(body);
-  if (what.code == Code::not_found) {
-    message += "there is no such object";
-  } else if (what.code == Code::exists) {
-    message += "there is one already";
-  } else if (!told.empty()) {
-    message += printable(told) + " (" + printable(name.substr(0, 100)) + ")";
-  } else {
-    message += "the service answers with status " + std::to_string(reply.status) +
-               (name.empty() ? "" : " " + printable(name.substr(0, 100)));
-  }
-  while (ends_with(message, ".")) message.pop_back();
+  std::string message = refusal_text(doing, what.code, reply.status, told_by(body), name);
   return {Error{what.code, message, what.hint}, what.not_authenticated};
 }
 

@@ -3,7 +3,6 @@
 #include <strings.h>
 
 #include <algorithm>
-#include <atomic>
 #include <mutex>
 
 #include "base/crc32c.h"
@@ -11,8 +10,8 @@
 #include "base/ids.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "net/http_date.h"
 #include "os/crew.h"
+#include "store/bucket_reply.h"
 #include "store/gcs_errors.h"
 
 namespace baton {
@@ -54,10 +53,7 @@ class GcsBucket : public Bucket {
  public:
   GcsBucket(const GcsPlace& place, std::shared_ptr<HttpClient> http,
             std::shared_ptr<TokenSource> credentials, Clock& clock)
-      : place_(place),
-        http_(std::move(http)),
-        credentials_(std::move(credentials)),
-        clock_(clock) {}
+      : place_(place), http_(std::move(http)), credentials_(std::move(credentials)), hold_(clock) {}
 
   // The service compares the checksum in the object's metadata before it keeps anything.
   Status put(const std::string& key, std::string_view bytes, uint32_t crc, Write mode) override {
@@ -84,28 +80,15 @@ class GcsBucket : public Bucket {
     call.headers.emplace_back("Accept-Encoding", "gzip");
     call.on_body = sink;
     call.expect = range ? range->size : 64 << 20;
-    if (range)
-      call.headers.emplace_back("Range", "bytes=" + std::to_string(range->offset) + "-" +
-                                             std::to_string(range->offset + range->size - 1));
+    if (range) call.headers.emplace_back("Range", range_header(*range));
     if (!expected.empty()) call.query += "&ifGenerationMatch=" + percent_encode(expected);
     auto reply = send(call);
     if (reply.is(Code::exists))
       return Error{Code::transient, what(call) + ": it was replaced meanwhile", ""};
     if (!reply.ok()) return reply.error();
     if (reply->status == 416) return head(key);  // the range begins behind the end
-    std::string total = reply->header("Content-Range");
-    if (reply->status == 206) {
-      total.erase(0, total.find('/') + 1);
-    } else {
-      if (range && range->offset > 0)
-        return Error{Code::unsupported, name() + " does not honour ranges", ""};
-      total = reply->header("Content-Length");
-      if (total.empty()) total = reply->header("x-goog-stored-content-length");
-    }
-    auto size = parse_decimal(total);
-    if (!size)
-      return Error{Code::transient, what(call) + ": the reply does not tell the object's size", ""};
-    return BucketObject{*size, crc_of(*reply), reply->header("x-goog-generation")};
+    BATON_ASSIGN(uint64_t size, told_size(*reply, range ? range->offset : 0, name(), call.doing));
+    return BucketObject{size, crc_of(*reply), reply->header("x-goog-generation")};
   }
 
   Result<BucketObject> head(const std::string& key) override {
@@ -171,9 +154,7 @@ class GcsBucket : public Bucket {
     return found.source;
   }
 
-  int64_t hold_ms() const override {
-    return std::max<int64_t>(0, hold_until_.load() - clock_.mono_ms());
-  }
+  int64_t hold_ms() const override { return hold_.left_ms(); }
 
  private:
   std::string full(const std::string& key) const {
@@ -212,8 +193,7 @@ class GcsBucket : public Bucket {
       auto reply = http_->send(request_for(call, token));
       if (!reply.ok()) return reply.error().within(what(call));
       if (reply->status / 100 == 2 || reply->status == 416) return reply;
-      int64_t wait = retry_after_ms(*reply, clock_.wall_ms());
-      if (wait > 0) hold_until_ = clock_.mono_ms() + wait;
+      hold_.note(*reply);
       GcsFailure failure = classify_gcs(*reply, what(call));
       if (!failure.new_credentials || !credentials_ || attempt > 0) return failure.error;
       credentials_->refuse(token);
@@ -266,8 +246,7 @@ class GcsBucket : public Bucket {
       add(get_string(item, "name"), parse_decimal(get_string(item, "size")).value_or(0));
     for (const Json& prefix : json.value("prefixes", Json::array()))
       if (prefix.is_string()) add(prefix.get<std::string>(), 0);
-    std::sort(page.objects.begin(), page.objects.end(),
-              [](const ObjectInfo& a, const ObjectInfo& b) { return a.key < b.key; });
+    sort_by_key(page);
     return page;
   }
 
@@ -363,8 +342,7 @@ class GcsBucket : public Bucket {
   const GcsPlace place_;
   const std::shared_ptr<HttpClient> http_;
   const std::shared_ptr<TokenSource> credentials_;
-  Clock& clock_;
-  std::atomic<int64_t> hold_until_{0};
+  Hold hold_;
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "store/bucket_reply.h"
 
 namespace baton {
 namespace {
@@ -48,16 +49,8 @@ constexpr std::array kKnown{
 };
 
 Known by_status(int status) {
-  if (status == 404) return {"", Code::not_found};
-  if (status == 412 || status == 304) return {"", Code::exists};
-  if (status == 409) return {"", Code::transient};
-  if (status == 401) return {"", Code::denied, kCredentialHint};
-  if (status == 403) return {"", Code::denied, kRoleHint};
-  if (status == 408 || status == 429) return {"", Code::transient};
-  if (status == 501) return {"", Code::unsupported};
-  if (status == 507) return {"", Code::no_space};
-  if (status >= 500) return {"", Code::transient};
-  return {"", Code::permanent};
+  const char* hint = status == 401 ? kCredentialHint : status == 403 ? kRoleHint : "";
+  return {"", code_of_status(status), hint};
 }
 
 struct Told {
@@ -99,18 +92,7 @@ Known judge(int status, const Told& told) {
 GcsFailure classify_gcs(const HttpResponse& reply, const std::string& doing) {
   Told told = told_by(reply);
   Known what = judge(reply.status, told);
-  std::string message = doing + ": ";
-  if (what.code == Code::not_found) {
-    message += "there is no such object";
-  } else if (what.code == Code::exists) {
-    message += "there is one already";
-  } else if (!told.message.empty()) {
-    message += printable(told.message.substr(0, 300));
-    if (!told.reason.empty()) message += " (" + printable(told.reason.substr(0, 60)) + ")";
-  } else {
-    message += "the service answers with status " + std::to_string(reply.status);
-  }
-  while (ends_with(message, ".")) message.pop_back();
+  std::string message = refusal_text(doing, what.code, reply.status, told.message, told.reason);
   return {Error{what.code, message, what.hint}, reply.status == 401};
 }
 

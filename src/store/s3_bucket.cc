@@ -1,6 +1,5 @@
 #include "store/s3_bucket.h"
 
-#include <atomic>
 #include <cstdlib>
 #include <mutex>
 
@@ -9,14 +8,13 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "base/xml.h"
-#include "net/http_date.h"
+#include "store/bucket_reply.h"
 #include "store/s3_errors.h"
 
 namespace baton {
 namespace {
 
 constexpr uint64_t kMaxReply = 16 << 20;  // of what is not an object: a page of 1000 keys
-constexpr int64_t kMostSkewMs = 240'000;  // S3 takes 15 minutes, some services 5
 constexpr char kEmptySha[] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 constexpr char kMetaCrc[] = "x-amz-meta-baton-crc32c";
 
@@ -65,7 +63,8 @@ class S3Bucket : public Bucket {
         region_(place.region.empty() ? "us-east-1" : place.region),
         http_(std::move(http)),
         credentials_(std::move(credentials)),
-        clock_(clock) {}
+        server_clock_(clock),
+        hold_(clock) {}
 
   Status put(const std::string& key, std::string_view bytes, uint32_t crc, Write mode) override {
     Call call{"PUT", key, "", {}, bytes, "writing " + key, 0, nullptr};
@@ -83,9 +82,7 @@ class S3Bucket : public Bucket {
                            const std::function<Status(std::string_view)>& sink) override {
     Call call{"GET", key, "", {}, {}, "reading " + key, range ? range->size : 64 << 20, sink};
     call.headers.emplace_back("x-amz-checksum-mode", "ENABLED");
-    if (range)
-      call.headers.emplace_back("Range", "bytes=" + std::to_string(range->offset) + "-" +
-                                             std::to_string(range->offset + range->size - 1));
+    if (range) call.headers.emplace_back("Range", range_header(*range));
     if (!expected.empty()) call.headers.emplace_back("If-Match", expected);
     auto reply = send(call);
     if (reply.is(Code::exists))
@@ -93,18 +90,7 @@ class S3Bucket : public Bucket {
     if (!reply.ok()) return reply.error();
     if (reply->status == 416) return behind_the_end(key, *reply);
     BucketObject object{0, crc_of(*reply), reply->header("ETag")};
-    std::string total = reply->header("Content-Range");
-    if (reply->status == 206) {
-      total.erase(0, total.find('/') + 1);
-    } else {
-      if (range && range->offset > 0)
-        return Error{Code::unsupported, name() + " does not honour ranges", ""};
-      total = reply->header("Content-Length");
-    }
-    auto size = parse_decimal(total);
-    if (!size)
-      return Error{Code::transient, call.doing + ": the reply does not tell the object's size", ""};
-    object.size = *size;
+    BATON_ASSIGN(object.size, told_size(*reply, range ? range->offset : 0, name(), call.doing));
     return object;
   }
 
@@ -113,10 +99,8 @@ class S3Bucket : public Bucket {
     call.headers.emplace_back("x-amz-checksum-mode", "ENABLED");
     auto reply = send(call);
     if (!reply.ok()) return reply.error();
-    auto size = parse_decimal(reply->header("Content-Length"));
-    if (!size)
-      return Error{Code::transient, call.doing + ": the reply does not tell the object's size", ""};
-    return BucketObject{*size, crc_of(*reply), reply->header("ETag")};
+    BATON_ASSIGN(uint64_t size, told_size(*reply, 0, name(), call.doing));
+    return BucketObject{size, crc_of(*reply), reply->header("ETag")};
   }
 
   Status remove(const std::string& key) override {
@@ -216,9 +200,7 @@ class S3Bucket : public Bucket {
     return found.source;
   }
 
-  int64_t hold_ms() const override {
-    return std::max<int64_t>(0, hold_until_.load() - clock_.mono_ms());
-  }
+  int64_t hold_ms() const override { return hold_.left_ms(); }
 
  private:
   std::string full(const std::string& key) const {
@@ -249,12 +231,12 @@ class S3Bucket : public Bucket {
   Result<HttpResponse> send(const Call& call) {
     for (int attempt = 0;; ++attempt) {
       BATON_ASSIGN(AwsCredentials credentials, credentials_->get());
-      int64_t signed_at = clock_.wall_ms() + clock_offset_.load();
+      int64_t signed_at = server_clock_.wall_ms();
       BATON_ASSIGN(HttpRequest request, signed_request(call, credentials, signed_at));
       auto reply = http_->send(request);
       if (!reply.ok()) return reply.error().within(what(call));
       if (reply->status / 100 == 2 || reply->status == 416) return reply;
-      note_hold(*reply);
+      hold_.note(*reply);
       S3Failure failure = classify_s3(*reply, what(call));
       if (call.gone_on_conflict && reply->status == 409) failure.error.code = Code::not_found;
       bool again = apply(failure.remedy, *reply, credentials, signed_at);
@@ -292,12 +274,7 @@ class S3Bucket : public Bucket {
       credentials_->refuse(used);
       return true;
     }
-    if (remedy == S3Remedy::set_clock) {
-      auto date = parse_http_date(reply.header("Date"));
-      if (!date || std::abs(*date - signed_at) < kMostSkewMs) return false;
-      clock_offset_ = *date - clock_.wall_ms();
-      return true;
-    }
+    if (remedy == S3Remedy::set_clock) return server_clock_.correct(reply, signed_at);
     if (remedy == S3Remedy::set_region) {
       std::string told = reply.header("x-amz-bucket-region");
       if (told.empty()) {
@@ -313,11 +290,6 @@ class S3Bucket : public Bucket {
       return true;
     }
     return false;
-  }
-
-  void note_hold(const HttpResponse& reply) {
-    int64_t wait = retry_after_ms(reply, clock_.wall_ms());
-    if (wait > 0) hold_until_ = clock_.mono_ms() + wait;
   }
 
   // A range behind the end: the reply tells the size, or a HEAD does.
@@ -343,8 +315,7 @@ class S3Bucket : public Bucket {
         add(entry.at("Key"), parse_decimal(entry.at("Size")).value_or(0), entry.at("ETag"));
       if (entry.name == "CommonPrefixes") add(entry.at("Prefix"), 0, "");
     }
-    std::sort(page.objects.begin(), page.objects.end(),
-              [](const ObjectInfo& a, const ObjectInfo& b) { return a.key < b.key; });
+    sort_by_key(page);
     if (xml.at("IsTruncated") == "true") {
       page.next = xml.at("NextContinuationToken");
       if (page.next.empty())
@@ -358,9 +329,8 @@ class S3Bucket : public Bucket {
   std::string region_;
   const std::shared_ptr<HttpClient> http_;
   const std::shared_ptr<AwsCredentialSource> credentials_;
-  Clock& clock_;
-  std::atomic<int64_t> clock_offset_{0};  // server's wall clock less this machine's
-  std::atomic<int64_t> hold_until_{0};
+  ServerClock server_clock_;
+  Hold hold_;
 };
 
 }  // namespace

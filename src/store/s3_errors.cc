@@ -4,8 +4,8 @@
 #include <array>
 #include <string_view>
 
-#include "base/text.h"
 #include "base/xml.h"
+#include "store/bucket_reply.h"
 
 namespace baton {
 namespace {
@@ -59,15 +59,7 @@ constexpr std::array kKnown{
 };
 
 Known by_status(int status) {
-  if (status == 404) return {"", Code::not_found};
-  if (status == 412 || status == 304) return {"", Code::exists};
-  if (status == 409) return {"", Code::transient};
-  if (status == 401 || status == 403) return {"", Code::denied, kPolicyHint};
-  if (status == 408 || status == 425 || status == 429) return {"", Code::transient};
-  if (status == 501) return {"", Code::unsupported};
-  if (status == 507) return {"", Code::no_space};
-  if (status >= 500) return {"", Code::transient};
-  return {"", Code::permanent};
+  return {"", code_of_status(status), status == 401 || status == 403 ? kPolicyHint : ""};
 }
 
 // Some services put a load balancer's page of HTML in front; that is told by its status alone.
@@ -89,19 +81,7 @@ S3Failure classify_s3(const HttpResponse& reply, const std::string& doing) {
   }
   // HEAD's 403 names no reason; a wrong clock is told by the caller, who compares the Date.
   if (reply.status == 403 && name.empty()) what.remedy = S3Remedy::set_clock;
-  std::string message = doing + ": ";
-  std::string told = body.at("Message");
-  if (what.code == Code::not_found) {
-    message += "there is no such object";
-  } else if (what.code == Code::exists) {
-    message += "there is one already";
-  } else if (!told.empty()) {
-    message += printable(told.substr(0, 300)) + " (" + printable(name) + ")";
-  } else {
-    message += "the service answers with status " + std::to_string(reply.status) +
-               (name.empty() ? "" : " " + printable(name));
-  }
-  while (ends_with(message, ".")) message.pop_back();
+  std::string message = refusal_text(doing, what.code, reply.status, body.at("Message"), name);
   return {Error{what.code, message, what.hint}, what.remedy};
 }
 

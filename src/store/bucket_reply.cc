@@ -1,0 +1,85 @@
+#include "store/bucket_reply.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/text.h"
+#include "net/http_date.h"
+
+namespace baton {
+namespace {
+
+constexpr int64_t kMostSkewMs = 240'000;  // S3 and Azure take 15 minutes, some services 5
+constexpr size_t kMostTold = 300, kMostName = 100;
+
+}  // namespace
+
+std::string range_header(const BucketRange& range) {
+  return "bytes=" + std::to_string(range.offset) + "-" +
+         std::to_string(range.offset + range.size - 1);
+}
+
+Result<uint64_t> told_size(const HttpResponse& reply, uint64_t offset, const std::string& name,
+                           const std::string& doing) {
+  std::string total = reply.header("Content-Range");
+  if (reply.status == 206) {
+    total.erase(0, total.find('/') + 1);
+  } else {
+    if (offset > 0) return Error{Code::unsupported, name + " does not honour ranges", ""};
+    total = reply.header("Content-Length");
+    // Sent without one when the service unpacks or streams it.
+    if (total.empty()) total = reply.header("x-goog-stored-content-length");
+  }
+  auto size = parse_decimal(total);
+  if (size) return *size;
+  return Error{Code::transient, name + ": " + doing + ": the reply does not tell the object's size",
+               ""};
+}
+
+Code code_of_status(int status) {
+  if (status == 404) return Code::not_found;
+  if (status == 412 || status == 304) return Code::exists;
+  if (status == 401 || status == 403) return Code::denied;
+  if (status == 408 || status == 409 || status == 425 || status == 429) return Code::transient;
+  if (status == 501) return Code::unsupported;
+  if (status == 507) return Code::no_space;
+  return status >= 500 ? Code::transient : Code::permanent;
+}
+
+std::string refusal_text(const std::string& doing, Code code, int status, const std::string& told,
+                         const std::string& name) {
+  const std::string named = printable(name.substr(0, kMostName));
+  std::string text = doing + ": ";
+  if (code == Code::not_found)
+    text += "there is no such object";
+  else if (code == Code::exists)
+    text += "there is one already";
+  else if (!told.empty())
+    text += printable(told.substr(0, kMostTold)) + (named.empty() ? "" : " (" + named + ")");
+  else
+    text += "the service answers with status " + std::to_string(status) +
+            (named.empty() ? "" : " " + named);
+  while (ends_with(text, ".")) text.pop_back();
+  return text;
+}
+
+void sort_by_key(BucketPage& page) {
+  std::sort(page.objects.begin(), page.objects.end(),
+            [](const ObjectInfo& a, const ObjectInfo& b) { return a.key < b.key; });
+}
+
+void Hold::note(const HttpResponse& reply) {
+  int64_t wait = retry_after_ms(reply, clock_.wall_ms());
+  if (wait > 0) until_ = clock_.mono_ms() + wait;
+}
+
+int64_t Hold::left_ms() const { return std::max<int64_t>(0, until_.load() - clock_.mono_ms()); }
+
+bool ServerClock::correct(const HttpResponse& reply, int64_t dated) {
+  auto date = parse_http_date(reply.header("Date"));
+  if (!date || std::abs(*date - dated) < kMostSkewMs) return false;
+  offset_ = *date - clock_.wall_ms();
+  return true;
+}
+
+}  // namespace baton
