@@ -24,6 +24,8 @@ import time
 import urllib.parse
 from email.utils import formatdate, parsedate_to_datetime
 
+from local_server import LocalServer
+
 HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
@@ -36,7 +38,7 @@ class Reset(Exception):
     """The connection is to be reset."""
 
 
-class FaultProxy:
+class FaultProxy(LocalServer):
     """Thread-safe. `seen` counts faults by name; `skew_seconds` is how far the service's clock is ahead, and `skewed` how
     many requests were refused for that; `upload_rate` is how many bytes a second all requests' bodies together take, None: as
     many as there are."""
@@ -66,19 +68,7 @@ class FaultProxy:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
+        super().__init__(Handler)
 
     def choose(self, handler):
         with self.lock:

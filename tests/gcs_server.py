@@ -30,6 +30,8 @@ import threading
 import time
 import urllib.parse
 
+from local_server import LocalServer
+
 COMMON = {"alt", "fields", "key", "prettyPrint", "quotaUser", "userProject", "uploadType", "upload_id", "projection"}
 CONDITIONS = {"ifGenerationMatch", "ifGenerationNotMatch", "ifMetagenerationMatch", "ifMetagenerationNotMatch"}
 MAX_SOURCES = 32
@@ -134,7 +136,7 @@ def multipart_related(kind, body):
     return parts[0][1], parts[1][0], parts[1][1]
 
 
-class GcsServer:
+class GcsServer(LocalServer):
     """In memory, on a port of its own. Thread-safe. `tokens`: those that are accepted; None: anybody is."""
 
     def __init__(self, buckets=(), tokens=None):
@@ -158,26 +160,7 @@ class GcsServer:
             def log_message(self, *_):
                 pass
 
-        class Server(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-            request_queue_size = 128
-
-            def handle_error(self, *_):
-                if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):
-                    super().handle_error(*_)
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
+        super().__init__(Handler)
 
     # One request.
 

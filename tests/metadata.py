@@ -5,10 +5,11 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-no
 import datetime
 import http.server
 import json
-import threading
+
+from local_server import LocalServer
 
 
-class Aws:
+class Aws(LocalServer):
     """`with Aws() as aws: … aws.interrupt(seconds=120)`. Thread-safe."""
 
     def __init__(self):
@@ -49,19 +50,8 @@ class Aws:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        super().__init__(Handler)
 
     def interrupt(self, seconds, action="terminate"):
         at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
         self.action = {"action": action, "time": at.strftime("%Y-%m-%dT%H:%M:%SZ")}
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()

@@ -9,13 +9,13 @@ import pathlib
 import random
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
 
 from azurite import ACCOUNT, KEY, PACKAGES, account_sas, azurite
 from fault_proxy import FaultProxy
+from local_server import LocalServer
 from npm_packages import npm_packages
 from test_s3 import PROGRAM, results
 
@@ -261,7 +261,7 @@ def token(number):
     return f"{part({'alg': 'none'})}.{part(claims)}.x"
 
 
-class Identity:
+class Identity(LocalServer):
     """A machine's metadata service that gives a new token whenever it is asked. `tokens`: those that it gave."""
 
     def __init__(self):
@@ -280,17 +280,7 @@ class Identity:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
+        super().__init__(Handler)
 
 
 def test_tokens_that_expire_on_the_way(cloud, tmp_path):
