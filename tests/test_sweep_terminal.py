@@ -120,10 +120,18 @@ class Played:
         return True
 
     def until(self, condition, what):
+        """Reads on until condition(text of the screen) is true. A failed assertion in it counts as false: a picture may
+        arrive in pieces, so that its head stands there before its rest does."""
         deadline = time.monotonic() + 60
-        while not condition(self.screen.text()):
-            assert time.monotonic() < deadline, f"no sight of: {what}\n{self.screen.text()}"
-            assert self.read(), f"it ended before {what}:\n{self.screen.text()}"
+        while True:
+            try:
+                if condition(self.screen.text()):
+                    return
+                reason = ""
+            except AssertionError as failed:
+                reason = failed
+            assert time.monotonic() < deadline, f"no sight of: {what}\n{self.screen.text()}\n{reason}"
+            assert self.read(), f"it ended before {what}:\n{self.screen.text()}\n{reason}"
 
     def resize(self, rows, columns):
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
@@ -156,22 +164,25 @@ def play(cli):
 
 @pytest.mark.parametrize("rows, columns", [(24, 80), (40, 120), (24, 30), (6, 80)])
 def test_the_table_tells_how_the_sweep_stands(play, gate, rows, columns):
+    def stands(text):
+        lines = text.splitlines()
+        head = next((i for i, line in enumerate(lines) if line.startswith("3/5 trials done, 2 running")), None)
+        assert head is not None
+        assert re.match(r"best loss [0-9.e-]+  [▁▂▃▄▅▆▇█]{3}", lines[head + 1])
+        assert all(len(line) < columns for line in lines[head:]) and len(lines[head:]) < rows
+        if columns >= 80:
+            assert re.search(r"trial [123]: x=0\.\d+", lines[head + 1]), "and with what"
+        if rows >= 24:
+            table = "\n".join(lines[head + 2:])
+            assert table.split()[:2] == ["TRIAL", "STATE"]
+            assert len(re.findall(r"^ +[45]  running", table, re.M)) == 2
+            assert len(re.findall(r"^ +[123]  value +[0-9.e-]+", table, re.M)) == 3
+        assert sum("trials done" in line for line in lines) == 1, "one table, drawn anew in its place"
+        return True
+
     gate(1, 2, 3)
     played = play(["sweep"], rows, columns)
-    played.until(lambda text: "3/5 trials done" in text and "2 running" in text, "three trials are done")
-    lines = played.screen.text().splitlines()
-    head = next(i for i, line in enumerate(lines) if "3/5 trials done" in line)
-    assert lines[head].startswith("3/5 trials done, 2 running")
-    assert re.match(r"best loss [0-9.e-]+  [▁▂▃▄▅▆▇█]{3}", lines[head + 1]), lines
-    assert all(len(line) < columns for line in lines[head:]) and len(lines[head:]) < rows
-    if columns >= 80:
-        assert re.search(r"trial [123]: x=0\.\d+", lines[head + 1]), "and with what"
-    if rows >= 24:
-        table = "\n".join(lines[head + 2:])
-        assert table.split()[:2] == ["TRIAL", "STATE"]
-        assert len(re.findall(r"^ +[45]  running", table, re.M)) == 2
-        assert len(re.findall(r"^ +[123]  value +[0-9.e-]+", table, re.M)) == 3
-    assert sum("trials done" in line for line in lines) == 1, "one table, drawn anew in its place"
+    played.until(stands, "a table of three trials done and two that run")
     gate(4, 5)
     assert played.end() == 0
     last = [line for line in played.screen.text().splitlines() if line]
@@ -181,17 +192,19 @@ def test_the_table_tells_how_the_sweep_stands(play, gate, rows, columns):
 
 
 def test_a_terminal_that_is_made_narrower_and_wider_keeps_one_table(play, gate):
+    def one_table(text, done):
+        return f"{done}/5 trials done, {5 - done} running" in text and all(
+            text.count(part) == 1 for part in ("trials done", "TRIAL", "best loss"))
+
     played = play(["sweep", "--parallel", "5"], 30, 100)
     gate(1)
-    played.until(lambda text: "1/5 trials done" in text, "one trial is done")
+    played.until(lambda text: one_table(text, 1), "one trial is done")
     done = 1
     for rows, columns in ((30, 40), (30, 120), (12, 60)):
         played.resize(rows, columns)
         done += 1
         gate(done)
-        played.until(lambda text, done=done: f"{done}/5 trials done, {5 - done} running" in text, f"{done} are done")
-        text = played.screen.text()
-        assert text.count("trials done") == 1 and text.count("TRIAL") == 1 and text.count("best loss") == 1, text
+        played.until(lambda text, done=done: one_table(text, done), f"one table, in which {done} are done")
     gate(5)
     assert played.end() == 0
 
@@ -207,7 +220,8 @@ def test_no_colours_where_none_are_wanted_and_no_table_on_a_dumb_terminal(cli, p
 def test_without_unicode_the_picture_is_plain(cli, play, gate):
     gate(1, 2, 3)
     played = play(["sweep"], 24, 80, dict(cli.env, LANG="C", LC_ALL="C"))
-    played.until(lambda text: "3/5 trials done" in text, "three trials are done")
-    assert re.search(r"best loss [0-9.e-]+  [_.~=+*#-]{3}  trial", played.screen.text()) and played.shown.isascii()
+    played.until(lambda text: "3/5 trials done" in text and re.search(r"best loss [0-9.e-]+  [_.~=+*#-]{3}  trial", text),
+                 "three trials are done")
+    assert played.shown.isascii()
     gate(4, 5)
     assert played.end() == 0
