@@ -13,6 +13,9 @@
 namespace baton {
 namespace {
 
+// How many of its blobs a worker has the store fetch ahead.
+constexpr size_t kAhead = 3;
+
 struct Target {
   const Tree* tree = nullptr;
   TreeWriter writer;
@@ -77,6 +80,7 @@ class Restore {
     BATON_TRY(run_crew(
         count, order_.size(),
         [&](int worker, size_t index) {
+          ask_ahead(index, static_cast<size_t>(count));
           return restore_blob(workers[static_cast<size_t>(worker)], order_[index]);
         },
         [&] { return poll(); }));
@@ -108,6 +112,19 @@ class Restore {
     return {};
   }
 
+  // Asks for blobs while others are verified and written: each for the one kAhead turns later, the
+  // first of a worker for those up to there.
+  void ask_ahead(size_t index, size_t workers) {
+    const size_t window = kAhead * workers;
+    for (size_t next = index < workers ? index + workers : index + window;
+         next <= index + window && next < order_.size(); next += workers)
+      store_.will_read(key_of(manifest_.blobs[order_[next]]));
+  }
+
+  std::string key_of(const Blob& blob) const {
+    return blob_key(manifest_.job, blob.attempt, blob.hash);
+  }
+
   Status restore_blob(Worker& self, uint32_t number) {
     const Blob& blob = manifest_.blobs[number];
     std::string what = fmt::format("blob {} of job {}", blob.hash, manifest_.job);
@@ -126,8 +143,7 @@ class Restore {
 
   Result<std::string_view> fetch(Worker& self, const Blob& blob, const std::string& what) {
     BATON_TRY(self.buffer.reserve(blob.stored));
-    auto size = store_.read_into(blob_key(manifest_.job, blob.attempt, blob.hash),
-                                 self.buffer.data(), blob.stored);
+    auto size = store_.read_into(key_of(blob), self.buffer.data(), blob.stored);
     if (size.ok()) return self.buffer.view(0, *size);
     const char* hint = "run baton store check to see which commits it belongs to";
     if (size.is(Code::not_found)) return Error{Code::corrupt, what + " is missing", hint};

@@ -60,9 +60,13 @@ Status write_new(int fd, std::string_view bytes, const std::string& path) {
   return write_all(fd, bytes, path);
 }
 
+void fetch_ahead(int fd) { posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED); }
+
 Result<size_t> read_whole(int fd, char* to, size_t size, const std::string& path) {
-  if (size >= kWorthIt)
-    for (int advice : {POSIX_FADV_NOREUSE, POSIX_FADV_WILLNEED}) posix_fadvise(fd, 0, 0, advice);
+  if (size >= kWorthIt) {
+    posix_fadvise(fd, 0, 0, POSIX_FADV_NOREUSE);
+    fetch_ahead(fd);
+  }
   return read_at(fd, to, size, 0, path);
 }
 

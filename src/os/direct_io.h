@@ -21,6 +21,9 @@ constexpr size_t kDirectAlignment =
 // their tail and all others do not. Durable only after fsync(2).
 Status write_new(int fd, std::string_view bytes, const std::string& path);
 
+// Has the kernel fetch the whole file, without waiting for it. Advice: a filesystem may ignore it.
+void fetch_ahead(int fd);
+
 // Reads a file of `size` bytes; fewer only when the file is shorter. The kernel is told to fetch
 // all of it at once, and that nobody will want it a second time.
 Result<size_t> read_whole(int fd, char* to, size_t size, const std::string& path);

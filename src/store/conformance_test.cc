@@ -110,6 +110,7 @@ TEST_P(StoreConformance, ReadsIntoMemoryWhatWasWrittenFromMemory) {
       std::string key = "k/" + std::to_string(size) + "-" + std::to_string(shift);
       std::string_view bytes(memory + shift, size);
       ASSERT_TRUE(store_->create(key, bytes).ok());
+      store_->will_read(key);
       EXPECT_EQ(store_->read_into(key, back, size).value(), size);
       EXPECT_TRUE(std::string_view(back, size) == bytes) << key;
       EXPECT_TRUE(store_->get(key, kMost).value() == bytes) << key;
@@ -118,6 +119,12 @@ TEST_P(StoreConformance, ReadsIntoMemoryWhatWasWrittenFromMemory) {
   EXPECT_TRUE(store_->read_into("k/300000-0", back, 299'999).is(Code::invalid));
   EXPECT_TRUE(store_->read_into("k/none", back, 1).is(Code::not_found));
   std::free(memory);
+}
+
+TEST_P(StoreConformance, AskingAheadForWhatIsNotThereIsHarmless) {
+  for (const char* key : {"k/none", "", "/", "../outside", "tmp/x"}) store_->will_read(key);
+  EXPECT_TRUE(store_->get("k/none", 1).is(Code::not_found));
+  EXPECT_TRUE(store_->list("", {}).value().objects.empty());
 }
 
 TEST_P(StoreConformance, RemovedNamesAreFreeAgain) {

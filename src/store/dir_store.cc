@@ -97,6 +97,11 @@ class DirStore : public ObjectStore {
     return read_whole(file.fd.get(), to, file.size, full(key));
   }
 
+  void will_read(const std::string& key) override {
+    auto file = open_object(key);
+    if (file.ok()) fetch_ahead(file->fd.get());
+  }
+
   Result<ObjectInfo> head(const std::string& key) override {
     BATON_TRY(check_key(key));
     struct stat info {};

@@ -31,6 +31,7 @@ class RetryStore : public ObjectStore {
   Result<size_t> read_into(const std::string& key, char* to, size_t size) override {
     return retry([&] { return inner_->read_into(key, to, size); });
   }
+  void will_read(const std::string& key) override { inner_->will_read(key); }
   Result<ObjectInfo> head(const std::string& key) override {
     return retry([&] { return inner_->head(key); });
   }

@@ -62,6 +62,10 @@ class ObjectStore {
   // errors as get(). For bulk: what is read once and not again soon.
   virtual Result<size_t> read_into(const std::string& key, char* to, size_t size);
 
+  // Says that read_into() of this key follows soon, so that its bytes may be fetched meanwhile.
+  // Does not wait for them and tells of no error; may do nothing.
+  virtual void will_read(const std::string& /*key*/) {}
+
   virtual Result<ObjectInfo> head(const std::string& key) = 0;
 
   // Removes the object; an absent one is success.
