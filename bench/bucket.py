@@ -1,11 +1,18 @@
 #!/usr/bin/env python3
 """Objects to and from an S3 server on this machine: baton beside `rclone copy` and `aws s3 cp`.
 
-    bench/bucket.py [--binary build/release/bucket_bench] [--large-mib 4096] [--small 10000] [--tools baton,rclone,aws]
+    bench/bucket.py [--only large,small,commit] [--tools baton,rclone,aws] [--rounds 3] [--rclone PATH]
 
-One server for all: npm's s3rver, which keeps objects as files (Debian builds its rclone without `serve s3`). Prints, for a few large files and for
-many small ones, up and down: MiB/s, each tool's time as a multiple of baton's, and baton's peak memory; and the time from a
-notice to the durable commit of a 1 GiB checkpoint of which a tenth has changed. A size of 0 leaves a part out.
+One server for all, bench/s3_server.cc, whose own speed is measured with curl and printed first. For a few large files and for many
+small ones, up and down: seconds, MiB/s, peak memory, and each tool's median as a multiple of baton's; and the time from a notice's
+appearance to the durable commit, for a checkpoint of 1 GiB of which a tenth has changed. baton moves files as it delivers results and
+stages data (bench/bucket_bench.cc). Every tool fetches what it has sent itself, so that each verifies by what it left; what came back is
+compared with what was sent.
+
+All files are in memory, in huge pages where this may mount a tmpfs (root). In a virtual machine free memory belongs to the host, and whoever
+touches it first waits for it: so a file holds as much memory as will be needed and gives it back little by little while a tool needs it.
+
+Tools `rclone-default` and `aws-default` are those without tuning; `rclone-unchecked` compares no checksums.
 """
 import argparse
 import contextlib
@@ -13,58 +20,101 @@ import json
 import os
 import pathlib
 import shutil
-import signal
-import socket
+import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import urllib.request
+import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
-from moto_root import moto_server, request  # noqa: E402
+MIB = 1 << 20
+SLACK = 512 * MIB  # of memory that is free while a tool runs
+LIMIT = 300  # seconds, of one tool's one transfer
 
-KEY, SECRET = "S3RVER", "S3RVER"
+RCLONE = ["--config", "/dev/null", "--s3-no-check-bucket"]
+# The fastest of those tried: more and fewer transfers, parts of 5, 16 and 64 MiB, 1 to 4 streams a file.
+RCLONE_TUNED = ["--transfers", "16", "--checkers", "16", "--s3-upload-concurrency", "4", "--s3-chunk-size", "16M", "--no-check-dest",
+                "--no-update-modtime"]
+AWS_TUNED = ["max_concurrent_requests = 10", "multipart_chunksize = 64MB", "max_queue_size = 10000"]
 
 
-def s3rver():
-    """npm's s3rver, installed once and kept."""
-    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "baton-tests" / "s3rver"
-    program = cache / "node_modules/.bin/s3rver"
-    if not program.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["npm", "install", "--no-audit", "--no-fund", "s3rver@3"], cwd=cache, check=True, stdout=subprocess.DEVNULL)
-    return program
+class Reserve:
+    """Keeps `size` bytes of a tmpfs in use, by whoever: itself, or the others that need them."""
+
+    def __init__(self, place, size):
+        self.place, self.size = place, size
+        self.file = open(place / "reserve", "w+b")
+        self.block = bytes(MIB)
+
+    def used(self):
+        info = os.statvfs(self.place)
+        return (info.f_blocks - info.f_bfree) * info.f_frsize
+
+    def fill(self):
+        """Takes what nobody uses."""
+        held = self.file.seek(0, os.SEEK_END)
+        for _ in range(max(0, self.size - self.used()) // MIB):
+            self.file.write(self.block)
+            held += MIB
+        self.file.flush()
+
+    def give(self):
+        held = os.fstat(self.file.fileno()).st_size
+        over = self.used() + SLACK - self.size
+        if held and over > 0:
+            self.file.truncate(max(0, held - over) // MIB * MIB)
+
+    @contextlib.contextmanager
+    def giving(self):
+        ended = threading.Event()
+
+        def work():
+            while not ended.wait(0.01):
+                self.give()
+
+        self.give()
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
 
 @contextlib.contextmanager
-def serve(directory):
-    """Objects as files in `directory`, one bucket "bench"."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    server = subprocess.Popen([s3rver(), "-d", directory, "-a", "127.0.0.1", "-p", str(port), "-s", "--no-vhost-buckets",
-                               "--configure-bucket", "bench"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL)
+def memory(huge):
+    """A directory in memory; in huge pages, which small files would waste, where that is wanted and allowed."""
+    place = pathlib.Path(tempfile.mkdtemp(prefix="baton-bucket-", dir="/dev/shm"))
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size=90%,huge={'always' if huge else 'never'}", "none", str(place)],
+                             stderr=subprocess.DEVNULL).returncode == 0
+    if not mounted:
+        print("not root: without huge pages, figures vary more")
     try:
-        deadline = time.monotonic() + 30
-        while True:
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            if server.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit("the server does not answer")
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
+        yield place
     finally:
-        server.send_signal(signal.SIGKILL)
+        if mounted:
+            subprocess.run(["umount", "-l", str(place)], check=False)
+        shutil.rmtree(place, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def serve(options, place):
+    objects = place / "objects"
+    objects.mkdir(exist_ok=True)
+    with subprocess.Popen([options.server, str(objects)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        yield "http://127.0.0.1:" + server.stdout.readline().strip()
+        server.stdin.close()
         server.wait()
 
 
 def make_files(directory, count, size):
     """Random bytes: nothing to gain by compressing."""
     directory.mkdir(parents=True)
-    block = os.urandom(1 << 20)
+    block = os.urandom(MIB)
     for number in range(count):
         with open(directory / f"file-{number:05}", "wb") as file:
             left = size
@@ -73,55 +123,100 @@ def make_files(directory, count, size):
                 left -= file.write((salt + block)[:min(left, len(block))])
 
 
-def run(command, env, memory=False):
+def environment(url):
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "RCLONE_", "BATON_"))}
+    env.update(AWS_ACCESS_KEY_ID="bench", AWS_SECRET_ACCESS_KEY="bench", AWS_REGION="us-east-1", AWS_DEFAULT_REGION="us-east-1",
+               AWS_CONFIG_FILE="/dev/null", AWS_SHARED_CREDENTIALS_FILE="/dev/null", RCLONE_CONFIG_R_TYPE="s3",
+               RCLONE_CONFIG_R_PROVIDER="Other", RCLONE_CONFIG_R_ENDPOINT=url, RCLONE_CONFIG_R_ACCESS_KEY_ID="bench",
+               RCLONE_CONFIG_R_SECRET_ACCESS_KEY="bench", RCLONE_CONFIG_R_REGION="us-east-1")
+    return env
+
+
+def run(command, env):
+    """(seconds, peak MiB)"""
     begin = time.monotonic()
     process = subprocess.Popen([str(word) for word in command], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.PIPE)
+    limit = threading.Timer(LIMIT, process.kill)
+    limit.start()
+    said = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.monotonic() - begin
+    limit.cancel()
+    process.returncode = status
     if status != 0:
-        raise SystemExit(f"{command} failed: {process.stderr.read().decode()[-2000:]}")
-    return seconds, usage.ru_maxrss / 1024 if memory else 0
+        raise SystemExit(f"{command} failed: {said.decode()[-2000:]}")
+    return time.monotonic() - begin, usage.ru_maxrss / 1024
 
 
-def commands(tool, options, url, env):
-    """(upload, download) of a directory, as command lines."""
+def commands(tool, options, url, place, env):
+    """(upload of source/, download to back/), as command lines."""
+    source, back = place / "source", place / "back"
     if tool == "baton":
-        place = f"s3://bench/baton?endpoint={url}&region=us-east-1"
-        return ([options.binary, "up", "{dir}", place], [options.binary, "down", place, "{dir}"])
-    if tool == "rclone":
-        env.update(RCLONE_CONFIG_R_TYPE="s3", RCLONE_CONFIG_R_PROVIDER="Other", RCLONE_CONFIG_R_ENDPOINT=url,
-                   RCLONE_CONFIG_R_ACCESS_KEY_ID=KEY, RCLONE_CONFIG_R_SECRET_ACCESS_KEY=SECRET)
-        tuned = ["/usr/bin/rclone", "copy", "--config", "/dev/null", "--transfers", "16", "--checkers", "16", "--s3-upload-concurrency", "4",
-                 "--s3-chunk-size", "16M", "--s3-no-check-bucket", "--no-check-dest", "--no-update-modtime"]
-        return ([*tuned, "{dir}", "R:bench/rclone"], [*tuned, "R:bench/rclone", "{dir}"])
-    copy = ["/usr/bin/aws", "--endpoint-url", url, "s3", "cp", "--recursive", "--only-show-errors"]
-    return ([*copy, "{dir}", "s3://bench/aws"], [*copy, "s3://bench/aws", "{dir}"])
+        query = f"?endpoint={url}&region=us-east-1"
+        return ([options.binary, "up", source, "s3://bench/baton" + query],
+                [options.binary, "down", "s3://bench/baton/files" + query, back])
+    if tool.startswith("rclone"):
+        words = [options.rclone, "copy", *RCLONE, *(RCLONE_TUNED if tool != "rclone-default" else [])]
+        words += ["--ignore-checksum", "--s3-disable-checksum"] if tool == "rclone-unchecked" else []
+        return [*words, source, "R:bench/rclone"], [*words, "R:bench/rclone", back]
+    if tool == "aws":
+        config = place / "aws-config"
+        config.write_text("[default]\ns3 =\n" + "".join(f"  {line}\n" for line in AWS_TUNED))
+        env["AWS_CONFIG_FILE"] = str(config)
+    words = [options.aws, "--endpoint-url", url, "s3", "cp", "--recursive", "--only-show-errors"]
+    return [*words, source, "s3://bench/aws"], [*words, "s3://bench/aws", back]
 
 
-def measure(options, place, label, count, size, results):
-    source = place / "source"
-    make_files(source, count, size)
-    total = count * size / 2**20
-    for tool in options.tools:
-        served = place / "served"
-        served.mkdir()
-        env = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
-        env.update(AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY=SECRET, AWS_REGION="us-east-1",
-                   AWS_DEFAULT_REGION="us-east-1", AWS_CONFIG_FILE="/dev/null", AWS_SHARED_CREDENTIALS_FILE="/dev/null")
-        with serve(served) as url:
-            for direction, command in zip(("up", "down"), commands(tool, options, url, env)):
-                target = source if direction == "up" else place / "back"
-                words = [str(word).replace("{dir}", str(target)) for word in command]
-                seconds, peak = run(words, env, memory=tool == "baton")
-                results.append({"what": label, "direction": direction, "tool": tool, "seconds": round(seconds, 2),
-                                "mib_per_s": round(total / seconds), "peak_mib": round(peak)})
-                print(f"{label:24} {direction:5} {tool:7} {seconds:7.2f} s {total / seconds:7.0f} MiB/s"
-                      + (f"   peak {peak:.0f} MiB" if peak else ""), flush=True)
-            subprocess.run(["diff", "-rq", str(source), str(place / "back")], check=True)
-        shutil.rmtree(place / "back")
-        shutil.rmtree(served)
-    shutil.rmtree(source)
+def raw_speed(url, place, label, count, results):
+    """What the server can do, with the cheapest of clients."""
+    total = sum(file.stat().st_size for file in (place / "source").iterdir())
+    at_once = 4
+    for direction in "up", "down":
+        lists = ["" for _ in range(at_once)]
+        for number in range(count):
+            file = f"file-{number:05}"
+            lists[number % at_once] += f'url = "{url}/raw/{file}"\n' + (
+                f'upload-file = "{place}/source/{file}"\n' if direction == "up" else 'output = "/dev/null"\n')
+        begin = time.monotonic()
+        clients = [subprocess.Popen(["curl", "-s", "-f", "-K", "-"], stdin=subprocess.PIPE, text=True) for _ in lists]
+        for client, text in zip(clients, lists):
+            client.stdin.write(text)
+            client.stdin.close()
+        if any(client.wait() != 0 for client in clients):
+            raise SystemExit("curl failed")
+        report(results, label, direction, "curl", total, time.monotonic() - begin, 0)
+
+
+def report(results, label, direction, tool, total, seconds, peak):
+    results.append({"what": label, "direction": direction, "tool": tool, "seconds": round(seconds, 3),
+                    "mib_per_s": round(total / MIB / seconds), "peak_mib": round(peak)})
+    print(f"{label:24} {direction:5} {tool:16} {seconds:7.2f} s {total / MIB / seconds:6.0f} MiB/s"
+          + (f"   peak {peak:.0f} MiB" if peak else ""), flush=True)
+
+
+def measure(options, label, count, size, results):
+    with memory(huge=size > 100 * MIB) as place:
+        make_files(place / "source", count, size)
+        total = count * size
+        reserve = Reserve(place, total * 3 + 2 * SLACK)
+        reserve.fill()
+        with serve(options, place) as url, reserve.giving():
+            raw_speed(url, place, label, count, results)
+        for round_number in range(options.rounds):
+            for tool in options.tools:
+                if round_number and tool.startswith("aws"):
+                    continue  # takes long, and nothing hangs on some percent
+                reserve.fill()
+                with serve(options, place) as url:
+                    env = environment(url)
+                    for direction, command in zip(("up", "down"), commands(tool, options, url, place, env)):
+                        with reserve.giving():
+                            seconds, peak = run(command, env)
+                        report(results, label, direction, tool, total, seconds, peak)
+                    if round_number == 0:
+                        back = place / "back" / ("tree" if tool == "baton" else "")
+                        subprocess.run(["diff", "-rq", "-x", "_baton", place / "source", back], check=True)
+                shutil.rmtree(place / "back")
 
 
 PROGRAM = """
@@ -144,62 +239,100 @@ while not os.path.exists(os.environ["BATON_PREEMPT_FILE"]):
 """
 
 
-def measure_commit(options, place, results):
-    """From `baton preempt` to the `committed` event, for a checkpoint of 1 GiB of which a tenth has changed."""
-    (place / "code").mkdir()
-    (place / "code" / "program.py").write_text(PROGRAM.replace("{size}", str(options.commit_mib << 20)))
-    (place / "baton.yaml").write_text("name: bench\nimage: host\ncode: ./code\ncommand: [/usr/bin/python3, program.py]\n"
-                                      "checkpoint: {every: 1h}\npreemption: {grace: 120s}\n")
-    with moto_server() as url:  # which, other than s3rver, honours conditional writes
-        request("PUT", url + "/bench")
-        env = dict(os.environ, AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY=SECRET, BATON_HOME=str(place / "home"),
-                   BATON_STORE=f"s3://bench/store?endpoint={url}&region=us-east-1")
+def get(url):
+    with urllib.request.urlopen(url) as reply:
+        return reply.read()
+
+
+def events(url, job):
+    """The job's events in the bucket, in their order."""
+    listing = xml.etree.ElementTree.fromstring(get(f"{url}/bench?list-type=2&prefix=store/jobs/{job}/events/"))
+    return [json.loads(get(f"{url}/bench/{key.text}")) for key in listing.iter("Key")]
+
+
+def committed(url, job):
+    return sum(event["type"] == "committed" for event in events(url, job))
+
+
+def measure_commit(options, results):
+    """From the notice file's appearance to the `committed` event's in the bucket."""
+    with memory(huge=False) as place, memory(huge=True) as objects, serve(options, objects) as url:
+        (place / "code").mkdir()
+        (place / "code" / "program.py").write_text(PROGRAM.replace("{size}", str(options.commit_mib << 20)))
+        (place / "baton.yaml").write_text("name: bench\nimage: host\ncode: ./code\ncommand: [/usr/bin/python3, program.py]\n"
+                                          "checkpoint: {every: 1h}\npreemption: {grace: 120s}\n")
+        env = environment(url)
+        env.update(BATON_HOME=str(place / "home"), BATON_STORE=f"s3://bench/store?endpoint={url}&region=us-east-1")
         agent = subprocess.Popen([options.baton, "run", "baton.yaml"], cwd=place, env=env, text=True, stdin=subprocess.DEVNULL,
                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        while "changed" not in agent.stdout.readline():
-            if agent.poll() is not None:
-                raise SystemExit("the job has ended too early")
-        job = json.loads(subprocess.check_output([options.baton, "ps", "--json"], env=env))[0]["id"]
-        agent.send_signal(signal.SIGTERM)  # a notice: commit, and end
-        agent.stdout.read()
-        _, _, usage = os.wait4(agent.pid, 0)
-        agent.returncode = 0
-        subprocess.run(["/usr/bin/aws", "--endpoint-url", url, "s3", "cp", "--recursive", "--only-show-errors",
-                        f"s3://bench/store/jobs/{job}/events/", str(place / "events")], env=env, check=True)
-        events = [json.loads(file.read_text()) for file in sorted((place / "events").iterdir())]
-    noticed = next(e["at_ms"] for e in events if e["type"] == "noticed")
-    first, committed = [e["at_ms"] for e in events if e["type"] == "committed"]
-    assert first < noticed < committed
-    results.append({"what": "notice to durable commit", "tool": "baton", "seconds": (committed - noticed) / 1000,
-                    "checkpoint_mib": options.commit_mib, "peak_mib": usage.ru_maxrss // 1024})
-    print(f"{options.commit_mib} MiB checkpoint, a tenth changed: {(committed - noticed) / 1000:.2f} s from notice to durable commit, "
-          f"agent's peak {usage.ru_maxrss // 1024} MiB", flush=True)
+        try:
+            while "changed" not in agent.stdout.readline():
+                if agent.poll() is not None:
+                    raise SystemExit("the job has ended too early")
+            job = json.loads(subprocess.check_output([options.baton, "ps", "--json"], env=env))[0]["id"]
+            notice = json.loads(subprocess.check_output([options.baton, "show", job, "--json"], env=env))["notice_file"]
+            assert committed(url, job) == 1
+            time.sleep(3)  # output and metrics have been written; nothing else is going on
+            begin = time.monotonic()
+            pathlib.Path(notice).touch()
+            while committed(url, job) < 2:
+                time.sleep(0.005)
+            seconds = time.monotonic() - begin
+            peak = next(int(line.split()[1]) for line in pathlib.Path(f"/proc/{agent.pid}/status").read_text().splitlines()
+                        if line.startswith("VmHWM")) // 1024
+        finally:
+            agent.terminate()
+            agent.stdout.read()
+            agent.wait()
+        changed = place / "changed"
+        changed.write_bytes(os.urandom(options.commit_mib * MIB // 10))
+        raw = []
+        for _ in range(3):
+            begin = time.monotonic()
+            subprocess.run(["curl", "-sf", "-T", str(changed), f"{url}/raw/changed"], check=True)
+            raw.append(time.monotonic() - begin)
+    limit = statistics.median(raw)
+    results.append({"what": "notice to durable commit", "tool": "baton", "seconds": round(seconds, 3), "raw_upload_seconds": round(limit, 3),
+                    "checkpoint_mib": options.commit_mib, "peak_mib": peak})
+    print(f"{options.commit_mib} MiB checkpoint, a tenth changed: {seconds:.2f} s from notice to durable commit; curl sends as many bytes in "
+          f"{limit:.2f} s; agent's peak {peak} MiB", flush=True)
+
+
+def print_ratios(results):
+    def median(what, direction, tool):
+        return statistics.median([r["seconds"] for r in results if (r["what"], r.get("direction"), r["tool"]) == (what, direction, tool)])
+
+    print()
+    for what, direction, tool in dict.fromkeys((r["what"], r["direction"], r["tool"]) for r in results if "direction" in r):
+        with contextlib.suppress(statistics.StatisticsError):
+            seconds, own = median(what, direction, tool), median(what, direction, "baton")
+            print(f"{what:24} {direction:5} {tool:16} {seconds:7.2f} s, {seconds / own:.2f} times baton's")
+    print(f"baton's peak: {max((r['peak_mib'] for r in results if r['tool'] == 'baton'), default=0)} MiB")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", default=str(ROOT / "build/release/bucket_bench"))
+    parser.add_argument("--only", default="large,small,commit", type=lambda text: text.split(","))
+    parser.add_argument("--tools", default="baton,rclone,aws", type=lambda text: text.split(","))
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--large-mib", type=int, default=4096)
     parser.add_argument("--small", type=int, default=10_000)
     parser.add_argument("--commit-mib", type=int, default=1024)
+    parser.add_argument("--binary", default=str(ROOT / "build/release/bucket_bench"))
+    parser.add_argument("--server", default=str(ROOT / "build/release/s3_server"))
     parser.add_argument("--baton", default=str(ROOT / "build/release/baton"))
-    parser.add_argument("--tools", default="baton,rclone,aws", type=lambda text: text.split(","))
+    parser.add_argument("--rclone", default="/usr/bin/rclone")
+    parser.add_argument("--aws", default="/usr/bin/aws")
     parser.add_argument("--json", help="write the figures here as well")
     options = parser.parse_args()
     results = []
-    with tempfile.TemporaryDirectory(prefix="baton-bucket-") as name:
-        if options.large_mib:
-            measure(options, pathlib.Path(name), f"{options.large_mib} MiB in 4 files", 4, options.large_mib // 4 << 20, results)
-        if options.small:
-            measure(options, pathlib.Path(name), f"{options.small} files of 16 KiB", options.small, 16 << 10, results)
-    if options.commit_mib:
-        with tempfile.TemporaryDirectory(prefix="baton-bucket-") as name:
-            measure_commit(options, pathlib.Path(name), results)
-    print()
-    for row in results:
-        if row["tool"] != "baton":
-            own = next(r for r in results if (r["what"], r["direction"], r["tool"]) == (row["what"], row["direction"], "baton"))
-            print(f"{row['what']:24} {row['direction']:5} {row['tool']:7} takes {row['seconds'] / own['seconds']:.2f} times as long")
+    if "large" in options.only:
+        measure(options, f"{options.large_mib} MiB in 4 files", 4, options.large_mib // 4 << 20, results)
+    if "small" in options.only:
+        measure(options, f"{options.small} files of 16 KiB", options.small, 16 << 10, results)
+    if "commit" in options.only:
+        measure_commit(options, results)
+    print_ratios(results)
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(results, indent=2) + "\n")
 
