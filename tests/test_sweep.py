@@ -268,7 +268,7 @@ while [ $step -lt LAST ]; do
   AFTER_A_REPORT
   while [ ! -e /data/$BATON_TRIAL-$step ]; do [ -e $BATON_PREEMPT_FILE ] && exit 0; sleep 0.05; done
 done
-[ -z "$reported" ] || wait_for_the_end  # a copy of a checkpoint that was complete has nothing to wait for
+wait_for_the_end
 """
 
 
@@ -321,11 +321,71 @@ def test_hyperband_begins_at_several_rungs(cli):
 
 def test_pbt_goes_on_from_a_copy_of_a_better_ones_checkpoint(cli):
     play_step_by_step(cli, "pbt", "--trials", "7", "--parallel", "4", last=6, sweep="  min_step: 2\n", after_a_report="baton commit")
-    children = [t for t in results(cli) if t.get("parent")]
+    check_that_copies_train_on(cli)
+
+
+def check_that_copies_train_on(cli):
+    trials = {t["trial"]: t for t in results(cli)}
+    children = [t for t in trials.values() if t.get("parent")]
     assert children
-    rows = [cli("metrics", child["job"], "--json").stdout.splitlines() for child in children]
-    assert any(rows) and all(json.loads(one[0])["step"] > 1 for one in rows if one), "they did not begin at the beginning"
+    for child in children:
+        assert child["state"] in ("value", "pruned") and child["reports"], "a copy trains on"
+        assert child["reports"][0][0] > 1, "it does not begin at the beginning"
     assert json.loads(cli("store", "check", "--json").stdout)["damaged"] == 0
+
+
+TWO_STEPS = UNTIL_STOPPED + """
+step=$(cat $BATON_CHECKPOINT_DIR/step 2>/dev/null || echo 0)
+while [ $step -lt 2 ]; do
+  step=$((step + 1))
+  echo $step > $BATON_CHECKPOINT_DIR/step
+  baton commit
+  while [ ! -e /data/$BATON_TRIAL-$step ]; do [ -e $BATON_PREEMPT_FILE ] && exit 0; sleep 0.05; done
+  report $step
+done
+"""
+
+
+def test_a_copy_with_nothing_left_to_train_is_no_failure(cli):
+    """A program that commits before it reports: what looks like the step before the last is complete."""
+    gate = cli.dir / "gate"
+    gate.mkdir()
+    sweep_spec(cli, TWO_STEPS, sweep="  max_step: 2\n",
+               extra="data: {/data: ./gate}\npreemption: {grace: 20s, signal: SIGURG}\n")
+    process = cli.start("sweep", "--set", "sweep.method=pbt", "--trials", "5", "--parallel", "4")
+    cli.wait(lambda: len(trials_of(cli)) == 4, "the population")
+    *better, worst = sorted(trials_of(cli), key=lambda t: t["params"]["x"])
+    for trial in better:
+        (gate / f"{trial['trial']}-1").touch()
+    cli.wait(lambda: all(t.get("reports") for t in trials_of(cli) if t["trial"] != worst["trial"]), "the reports")
+    cli.wait(lambda: all(len(cli.show(t["job"])["commits"]) > 1 for t in better), "the last steps to be committed")
+    (gate / f"{worst['trial']}-1").touch()
+    cli.wait(lambda: trials_of(cli)[-1]["state"] == "stopped", "the copy to end")
+    for trial in better:
+        (gate / f"{trial['trial']}-2").touch()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, out + err
+    states = [t["state"] for t in results(cli)]
+    assert sorted(states) == ["pruned", "stopped", "value", "value", "value"]
+    assert "nothing was left to train" in results(cli)[-1]["reason"]
+    assert "report first, then commit" in out
+
+
+def test_pbt_of_programs_that_nobody_can_stop_in_time(cli):
+    """They come to their end before they are looked at: nobody's place may be taken by one that fails."""
+    program = UNTIL_STOPPED + """
+    step=$(cat $BATON_CHECKPOINT_DIR/step 2>/dev/null || echo 0)
+    for step in $(seq $((step + 1)) 6); do
+      echo $step > $BATON_CHECKPOINT_DIR/step
+      report $step
+      baton commit
+    done
+    """
+    sweep_spec(cli, program, sweep="  max_step: 6\n  min_step: 2\n")
+    cli("sweep", "--set", "sweep.method=pbt", "--trials", "9", "--parallel", "4")
+    trials = results(cli)
+    assert len(trials) >= 4 and {t["state"] for t in trials} <= {"value", "pruned"}
+    assert all(cli("metrics", t["job"], "--json").stdout for t in trials)
 
 
 def test_ps_shows_a_sweep_as_one_line(cli):

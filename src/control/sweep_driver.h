@@ -84,6 +84,7 @@ class SweepDriver {
   Status attend(uint64_t trial);
   Status make_job(uint64_t trial);
   Status copy_checkpoint(const SweepTrial& trial);
+  Result<std::optional<Event>> unfinished_commit(const History& parent);
   Status start(uint64_t trial, const Summary* summary);
   Status stop(uint64_t trial);
   Status conclude(uint64_t trial, History& history);

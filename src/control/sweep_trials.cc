@@ -1,10 +1,13 @@
 // A trial's way: from the record that asks for it to the record that closes it.
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "control/inspect.h"
 #include "control/requests.h"
 #include "control/sweep_driver.h"
 #include "control/sweep_value.h"
+#include "ledger/commits.h"
 #include "ledger/start.h"
 
 namespace baton {
@@ -91,18 +94,36 @@ Status SweepDriver::make_job(uint64_t trial) {
   return created;
 }
 
-// From the parent's last commit, which may be cleaned away while it is read: then a later one
-// stands.
+// Of the commits that the parent keeps, the last one with something left to train; none where its
+// metrics (as far as they are in the store) show no such one.
+Result<std::optional<Event>> SweepDriver::unfinished_commit(const History& parent) {
+  const auto& commits = parent.summary().commits;
+  if (commits.empty()) return std::optional<Event>();
+  BATON_ASSIGN(std::string lines, read_metrics(parts_.ledger, parent));
+  const auto kept = static_cast<size_t>(parent.job().spec.checkpoint_keep);
+  for (size_t back = 1; back <= std::min(kept, commits.size()); ++back) {
+    const Event& commit = commits[commits.size() - back];
+    BATON_ASSIGN(Manifest manifest, read_manifest(parts_.ledger.store(), parent.job().id, commit));
+    if (manifest.metrics_bytes > lines.size()) continue;  // nobody knows yet how far it has come
+    auto reports = new_reports(lines.substr(0, manifest.metrics_bytes), sweep().spec().metric,
+                               std::numeric_limits<int64_t>::min());
+    if (reports.empty() || reports.back().first < sweep().spec().max_step)
+      return std::optional(commit);
+  }
+  return std::optional<Event>();
+}
+
+// A commit may be cleaned away while it is read: then a later one stands.
 Status SweepDriver::copy_checkpoint(const SweepTrial& trial) {
   const std::string& parent = state().trial(trial.parent).job;
   Status copied;
   for (int tries = 0; tries < kCopies; ++tries) {
     auto history = parts_.ledger.open(parent);
     if (!history.ok() && !history.is(Code::not_found)) return history.error();
-    std::optional<Event> last;
-    if (history.ok() && !history->summary().commits.empty())
-      last = history->summary().commits.back();
-    copied = copy_start(parts_.ledger.store(), parent, last, trial.job);
+    auto commit = history.ok() ? unfinished_commit(*history)
+                               : Result<std::optional<Event>>(std::optional<Event>());
+    copied = commit.ok() ? copy_start(parts_.ledger.store(), parent, *commit, trial.job)
+                         : Status(commit.error());
     if (!copied.is(Code::not_found)) return copied;
   }
   return copied;
@@ -188,6 +209,14 @@ Status SweepDriver::conclude_succeeded(uint64_t trial, History& history) {
   BATON_TRY(metrics_[trial].read_on(parts_.ledger, history));
   TrialValue found = trial_value(metrics_[trial].lines(), spec);
   if (found.value) return close(trial, summary, TrialOutcome::value, found.value, "");
+  if (found.names.empty() && state().trial(trial).parent != 0) {
+    auto begun_with = read_start(parts_.ledger.store(), state().trial(trial).job);
+    if (begun_with.ok() && *begun_with)
+      return close(trial, summary, TrialOutcome::stopped, {},
+                   fmt::format("nothing was left to train: the checkpoint of trial {} was complete "
+                               "before its last report; report first, then commit",
+                               state().trial(trial).parent));
+  }
   bool known = state().counts[0] + state().counts[1] > 0;
   BATON_TRY(close(trial, summary, TrialOutcome::failed, {}, found.problem));
   if (!found.unknown || known) return {};

@@ -176,6 +176,47 @@ TEST(Pbt, ThePopulationAdvancesTogether) {
   for (const auto& [id, step] : player.steps()) EXPECT_EQ(step, 5);
 }
 
+TEST(Pbt, OnlyWhatHasStepsLeftIsCopied) {
+  auto tuner = test_tuner(test_space(kSpace), rungs("pbt"));
+  for (int i = 0; i < 8; ++i) ASSERT_TRUE(tuner->ask().ok());
+  ASSERT_EQ(*tuner->report(1, 9, 1.0), Verdict::stop);
+  ASSERT_TRUE(tuner->report(2, 1, 5.0).ok());
+  ASSERT_TRUE(tuner->fail(8).ok());
+  EXPECT_EQ(tuner->ask()->parent, 2u);
+  ASSERT_EQ(*tuner->report(2, 9, 5.0), Verdict::stop);
+  ASSERT_TRUE(tuner->fail(7).ok());
+  auto anew = tuner->ask();
+  ASSERT_TRUE(anew.ok());
+  EXPECT_EQ(anew->parent, 0u) << "both are complete";
+  EXPECT_EQ(anew->until, 9);
+}
+
+TEST(Pbt, TheWorstGoesOnWhenNobodyBetterCanBeCopied) {
+  auto tuner = test_tuner(test_space(kSpace), rungs("pbt"));
+  for (int i = 0; i < 8; ++i) ASSERT_TRUE(tuner->ask().ok());
+  for (uint64_t id = 1; id <= 6; ++id)
+    ASSERT_EQ(*tuner->report(id, 9, static_cast<double>(id)), Verdict::stop);
+  EXPECT_EQ(*tuner->report(7, 1, 20.0), Verdict::go_on);
+  ASSERT_EQ(*tuner->report(8, 1, 10.0), Verdict::go_on);
+  EXPECT_EQ(*tuner->report(7, 2, 20.0), Verdict::stop) << "trial 8 can be copied";
+}
+
+TEST(Pbt, NobodyWaitsForAPlaceThatCannotBeFilled) {
+  TuneOptions options = rungs("pbt", 9);
+  options.parallel = 8;
+  auto tuner = test_tuner(test_space(kSpace), options);
+  for (int i = 0; i < 8; ++i) ASSERT_TRUE(tuner->ask().ok());
+  for (uint64_t id = 1; id <= 6; ++id)
+    ASSERT_EQ(*tuner->report(id, 1, 10.0 - static_cast<double>(id)), Verdict::go_on);
+  EXPECT_EQ(*tuner->report(7, 1, 20.0), Verdict::stop);
+  EXPECT_EQ(*tuner->report(8, 1, 30.0), Verdict::pause) << "the ninth trial takes the other place";
+  ASSERT_EQ(tuner->ask()->id, 9u);
+  ASSERT_EQ(*tuner->report(9, 2, 1.0), Verdict::pause) << "trial 8 is behind";
+  EXPECT_EQ(tuner->ask()->id, 8u);
+  ASSERT_TRUE(tuner->forget(8).ok());
+  EXPECT_TRUE(tuner->ask()->resumed);
+}
+
 TEST(Pbt, AFailedMemberIsReplaced) {
   TuneOptions options = rungs("pbt");
   auto tuner = test_tuner(test_space(kSpace), options);

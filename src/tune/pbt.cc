@@ -3,6 +3,7 @@
 // A population of members trains side by side. Every min_step steps a member is compared with those
 // that have come as far: one among the worst fifth is stopped, and a new trial takes its place,
 // which starts from a copy of the checkpoint of one of the best fifth with parameters near to its.
+// Copied is only what has steps left to train: a copy of a complete one would have nothing to do.
 // While there are more members than run at once, those ahead pause for those behind.
 #include <algorithm>
 #include <cmath>
@@ -53,11 +54,12 @@ class PbtTuner : public MethodTuner {
     }
     for (Slot& slot : slots_) {
       if (slot.state != Slot::State::vacated) continue;
-      const Trial* parent = choose_parent();
-      if (parent) {
+      if (const Trial* parent = choose_among(parents())) {
         proposal.parent = parent->id;
         proposal.point = explore(parent->point);
         starts_[next_id] = parent->reports.back().first;
+      } else if (const Trial* model = choose_among(complete())) {
+        proposal.point = explore(model->point);  // from the beginning
       } else {
         proposal.point =
             fresh_point(table(), [&](uint64_t i) { return start_.at(next_id - 1 + i); });
@@ -77,8 +79,9 @@ class PbtTuner : public MethodTuner {
     if (step >= table().options().max_step) return Verdict::stop;
     const int64_t before = trial.reports.size() > 1 ? trial.reports[trial.reports.size() - 2].first
                                                     : start_of(trial.id);
-    if (step / every == before / every) return Verdict::go_on;
-    if (may_replace() && is_among_worst(trial, step)) {
+    // What was copied may be an earlier commit than the parent's last report.
+    if (step / every <= before / every) return Verdict::go_on;
+    if (may_replace() && is_among_worst(trial, step) && has_better_parent(trial)) {
       if (Slot* slot = slot_of(trial.id)) slot->state = Slot::State::vacated;
       return Verdict::stop;
     }
@@ -88,12 +91,15 @@ class PbtTuner : public MethodTuner {
   void on_closed(const Trial& trial) override {
     Slot* slot = slot_of(trial.id);
     if (!slot) return;
+    const bool replace = may_replace();
     if (trial.state == Trial::State::forgotten) {
-      slot->state = slot->was_replacement ? Slot::State::vacated : Slot::State::empty;
+      slot->state = !replace                ? Slot::State::finished
+                    : slot->was_replacement ? Slot::State::vacated
+                                            : Slot::State::empty;
       starts_.erase(trial.id);
     } else if (slot->state == Slot::State::taken) {
-      bool replace = trial.state == Trial::State::failed && may_replace();
-      slot->state = replace ? Slot::State::vacated : Slot::State::finished;
+      bool failed = trial.state == Trial::State::failed;
+      slot->state = failed && replace ? Slot::State::vacated : Slot::State::finished;
     }
   }
 
@@ -150,9 +156,15 @@ class PbtTuner : public MethodTuner {
     return slot == slots_.end() ? nullptr : &*slot;
   }
 
+  // Whether there will be a trial for one more place beside those that wait for one. A place that
+  // can never be filled would keep everybody paused who waits for it.
   bool may_replace() const {
+    const auto waiting = std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) {
+      return slot.state == Slot::State::empty || slot.state == Slot::State::vacated;
+    });
     const TuneOptions& options = table().options();
-    return options.trials == 0 || table().trials().size() < options.trials;
+    return options.trials == 0 ||
+           table().trials().size() + static_cast<size_t>(waiting) < options.trials;
   }
 
   // The step that a trial inherited.
@@ -186,17 +198,43 @@ class PbtTuner : public MethodTuner {
            *std::min_element(others.begin(), others.end()) < cost;
   }
 
-  // One of the best fifth by the latest result; null before there is any.
-  const Trial* choose_parent() const {
-    std::vector<std::pair<double, const Trial*>> ranked;
+  // Trials with a result for which `wanted` holds, the best by their latest result first.
+  template <class Wanted>
+  std::vector<const Trial*> ranked(Wanted wanted) const {
+    std::vector<const Trial*> found;
     for (const Trial& trial : table().trials())
-      if (has_result(trial)) ranked.emplace_back(trial.reports.back().second, &trial);
-    if (ranked.empty()) return nullptr;
-    std::sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) {
-      return a.first != b.first ? a.first < b.first : a.second->id < b.second->id;
+      if (has_result(trial) && wanted(trial)) found.push_back(&trial);
+    std::sort(found.begin(), found.end(), [](const Trial* a, const Trial* b) {
+      const double first = a->reports.back().second, second = b->reports.back().second;
+      return first != second ? first < second : a->id < b->id;
     });
+    return found;
+  }
+
+  bool is_complete(const Trial& trial) const {
+    return trial.reports.back().first >= table().options().max_step;
+  }
+
+  // Who may be copied.
+  std::vector<const Trial*> parents() const {
+    return ranked([&](const Trial& trial) {
+      return trial.state != Trial::State::done && !is_complete(trial);
+    });
+  }
+
+  std::vector<const Trial*> complete() const {
+    return ranked([&](const Trial& trial) { return is_complete(trial); });
+  }
+
+  bool has_better_parent(const Trial& trial) const {
+    return parents().front()->reports.back().second < trial.reports.back().second;
+  }
+
+  // One of the first, as many as a fifth of the population; null of none.
+  const Trial* choose_among(const std::vector<const Trial*>& ranked) const {
+    if (ranked.empty()) return nullptr;
     const size_t best = std::max<size_t>(slots_.size() / static_cast<size_t>(kShare), 1);
-    return ranked[rng(kParent).below(std::min(best, ranked.size()))].second;
+    return ranked[rng(kParent).below(std::min(best, ranked.size()))];
   }
 
   Point explore(const Point& parent) const {
