@@ -51,7 +51,7 @@ def test_a_sweep_with_its_store_in_a_bucket(cloud, s3):  # noqa: F811
     # Taking a sweep up again reads its events, two for each trial, once to see whether there is something to do and once to do it;
     # and while trials run there is a look a second.
     assert counts[2] - counts[1] < 6 * 2 * 2 + 20, counts
-    assert counts[0] / 6 < 60, counts
+    assert counts[0] / 6 < 36, counts
     assert json.loads(cloud("store", "check", "--json").stdout)["damaged"] == 0
 
 

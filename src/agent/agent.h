@@ -87,8 +87,10 @@ struct DriveResult {
 // Makes attempts at the job on this machine until it is final, or stopped, or this machine is said
 // to go. A preemption asked for by hand (`baton preempt`) lets the next attempt follow at once, as
 // the next machine would. Waits for a living owner's heartbeat to go stale only when
-// `wait_for_owner`; otherwise Code::fenced.
-Result<DriveResult> drive(AgentParts& parts, const std::string& job_id, bool wait_for_owner);
+// `wait_for_owner`; otherwise Code::fenced. `opened`: the job's history, where it has just been
+// opened.
+Result<DriveResult> drive(AgentParts& parts, const std::string& job_id, bool wait_for_owner,
+                          std::optional<History> opened = {});
 
 // Blocks SIGINT, SIGTERM, SIGHUP and SIGPIPE in this thread (call before any other thread starts)
 // and gives a signalfd that reads the first three.

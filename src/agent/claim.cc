@@ -51,7 +51,7 @@ Result<uint64_t> committed_metrics(Attempt& attempt) {
 Status claim_attempt(Attempt& attempt, bool wait_for_owner) {
   History& history = attempt.history;
   for (int tries = 0; tries < 100; ++tries) {
-    BATON_TRY(history.refresh());
+    if (tries > 0) BATON_TRY(history.refresh());
     const Summary& summary = history.summary();
     if (is_final(summary.state))
       return Error{

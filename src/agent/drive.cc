@@ -18,10 +18,14 @@ Result<DriveResult> run_attempt(Attempt& attempt) {
 
 }  // namespace
 
-Result<DriveResult> drive(AgentParts& parts, const std::string& job_id, bool wait_for_owner) {
+Result<DriveResult> drive(AgentParts& parts, const std::string& job_id, bool wait_for_owner,
+                          std::optional<History> opened) {
   for (bool first = true;; first = false) {
-    BATON_ASSIGN(History history, parts.ledger.open(job_id));
-    Attempt attempt(parts, std::move(history));
+    if (!opened) {
+      BATON_ASSIGN(opened, parts.ledger.open(job_id));
+    }
+    Attempt attempt(parts, std::move(*opened));
+    opened.reset();
     attempt.first_here = first;
     BATON_TRY(claim_attempt(attempt, wait_for_owner));
     BATON_ASSIGN(DriveResult result, run_attempt(attempt));

@@ -22,6 +22,10 @@ Watch::Watch(Attempt& attempt)
       inbox_(std::make_shared<Inbox>()) {
   inbox_->event.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   next_periodic_ = parts_.clock.mono_ms() + a_.spec().checkpoint_every_ms;
+  // `started` stands behind all that there was until then.
+  const Summary& summary = a_.history.summary();
+  if (!summary.stop_requested && !summary.preempt_requested)
+    next_requests_ = parts_.clock.mono_ms() + parts_.times.requests;
   a_.sources = parts_.make_notices(a_.paths.notice);
   for (auto& source : a_.sources)
     source->start([inbox = inbox_](const Notice& notice) {

@@ -11,7 +11,9 @@ Result<int> run(Context& context) {
   BATON_ASSIGN(History history, session.ledger->open(context.arguments.text("JOB")));
   DriveOptions options;
   options.show_output = false;
-  return drive_job(context, session, history.job(), options);
+  const Job job = history.job();
+  options.opened = std::move(history);
+  return drive_job(context, session, job, std::move(options));
 }
 
 }  // namespace

@@ -57,8 +57,7 @@ int job_exit(State state, Outcome outcome, const ExitStatus& program) {
   return by_program && !program.success() ? program.shell_code() : kExitError;
 }
 
-Result<int> drive_job(Context& context, Session& session, const Job& job,
-                      const DriveOptions& options) {
+Result<int> drive_job(Context& context, Session& session, const Job& job, DriveOptions options) {
   Parts& parts = context.parts;
   Terminal& terminal = context.terminal;
   BATON_ASSIGN(Fd signals, parts.open_signals());
@@ -93,7 +92,7 @@ Result<int> drive_job(Context& context, Session& session, const Job& job,
   agent.make_notices = [&](const std::string& file) {
     return parts.make_notices(*http, parts.clock, log, file);
   };
-  auto result = drive(agent, job.id, options.wait_for_owner);
+  auto result = drive(agent, job.id, options.wait_for_owner, std::move(options.opened));
   terminal.bar("");
   if (!result) return result.error();
   tell_end(terminal, job, *result);

@@ -96,6 +96,12 @@ Result<int> drive_sweep(Context& context, Session& session, const Sweep& sweep,
                          AgentIdentity::self(),
                          slots_here(context, session, sweep, resume.has_value()),
                          {}};
+  if (session.store->concurrency() > 0) {  // far away, and each request costs something
+    sweep_parts.times.look = 2'000;
+    sweep_parts.times.beat = 10'000;
+    sweep_parts.times.hint = 10'000;
+    sweep_parts.times.save = 60'000;
+  }
   SweepDriver driver(sweep_parts);
   auto end = driver.run(sweep.base.id, resume);
   context.terminal.block({});

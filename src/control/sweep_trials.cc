@@ -88,10 +88,12 @@ Status SweepDriver::make_job(uint64_t trial) {
   BATON_ASSIGN(Job job, trial_job(sweep(), trial, state().trial(trial)));
   if (job.starts) BATON_TRY(copy_checkpoint(state().trial(trial)));
   BATON_TRY(parts_.ledger.add_job(job));
-  Status created = parts_.ledger.add_created(job, state().code_object);
-  if (created.is(Code::exists))
-    return close(trial, Summary(), TrialOutcome::stopped, {}, created.error().message);
-  return created;
+  auto begun = parts_.ledger.begin(job, state().code_object);
+  if (begun.is(Code::exists))
+    return close(trial, Summary(), TrialOutcome::stopped, {}, begun.error().message);
+  if (!begun.ok()) return begun.error();
+  histories_.insert_or_assign(trial, std::move(*begun));
+  return {};
 }
 
 // Of the commits that the parent keeps, the last one with something left to train; none where its
@@ -198,6 +200,8 @@ Status SweepDriver::conclude_stopped(uint64_t trial, History& history) {
   // Without a request, an agent that we started wants something that this machine does not have.
   if (!request && tries_.contains(trial))
     return give_up(fmt::format("trial {} cannot be run here: {}", trial, summary.reason));
+  BATON_TRY(history.refresh());
+  if (!is_final(history.summary().state)) return {};  // somebody resumed it: looked at again
   BATON_TRY(request_resume(parts_.ledger, history, "its sweep goes on"));
   return start(trial, &history.summary());
 }
@@ -279,14 +283,14 @@ Status SweepDriver::record(SweepEvent& reported) {
   return appended.ok() ? Status() : Status(appended.error());
 }
 
-// The trial's job, read on from where it was last looked at.
+// The trial's job, read on from where it was last looked at, until it is final.
 Result<History*> SweepDriver::look(uint64_t trial) {
   auto known = histories_.find(trial);
   if (known == histories_.end()) {
     BATON_ASSIGN(History opened, parts_.ledger.open(state().trial(trial).job));
     return &histories_.emplace(trial, std::move(opened)).first->second;
   }
-  BATON_TRY(known->second.refresh());
+  BATON_TRY(known->second.refresh_until_final());
   return &known->second;
 }
 

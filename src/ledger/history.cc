@@ -59,6 +59,14 @@ Status History::refresh() {
   }
 }
 
+Status History::refresh_until_final() {
+  if (pending_) return refresh();
+  for (bool more = true; more && !is_final(summary_.state);) {
+    BATON_ASSIGN(more, read_next());
+  }
+  return {};
+}
+
 Status History::still_allowed(const Event& event) const {
   Status allowed = may_follow(summary_, event);
   if (allowed.ok()) return {};

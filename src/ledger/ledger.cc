@@ -57,8 +57,13 @@ Status Ledger::add_job(const Job& job) {
 }
 
 Status Ledger::add_created(const Job& job, const std::string& code_object) {
+  auto begun = begin(job, code_object);
+  return begun.ok() ? Status() : Status(begun.error());
+}
+
+Result<History> Ledger::begin(const Job& job, const std::string& code_object) {
   Status marked = store_.create(active_key({job.id, listed_name(job), 1}), "");
-  if (!marked.ok() && !marked.is(Code::exists)) return marked;
+  if (!marked.ok() && !marked.is(Code::exists)) return marked.error();
   History history(store_, job);
   Event created;
   created.type = EventType::created;
@@ -72,7 +77,8 @@ Status Ledger::add_created(const Job& job, const std::string& code_object) {
         fmt::format("the submission of job {} was given up by a garbage collector", job.id),
         "submit it again"};
   });
-  return appended.ok() ? Status() : Status(appended.error());
+  if (!appended.ok()) return appended.error();
+  return history;
 }
 
 Result<History> Ledger::open(const std::string& job_id) {
@@ -87,7 +93,10 @@ Result<History> Ledger::open(const std::string& job_id) {
   BATON_ASSIGN(uint64_t last, last_listed_event(store_, job_id));
   if (last == 0) return no_job(job_id);
   History history(store_, std::move(job));
-  BATON_TRY(history.refresh());
+  // The listing is complete, so nobody needs to ask for an event behind its last one.
+  for (bool more = true; more && history.summary().events < last;) {
+    BATON_ASSIGN(more, history.read_next());
+  }
   if (history.summary().events < last)
     return Error{Code::corrupt,
                  fmt::format("event {} of job {} is missing, event {} is there",

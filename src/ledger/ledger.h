@@ -40,6 +40,9 @@ class History {
   // Reads the events that came since the last call, and brings an append of unknown outcome to an
   // end. Code::corrupt names a damaged event.
   Status refresh();
+  // The same up to the event after which the job is final: whoever acts on that needs no more. Only
+  // where nothing was final before.
+  Status refresh_until_final();
   // Appends `event` (number, at_ms and, when empty, nonce are filled in) as the next one. `accept`
   // is called, with the refreshed summary, whenever somebody else's event came first: it returns ok
   // to try again behind it, or the error to give up with (Code::fenced when the job is no longer
@@ -53,6 +56,7 @@ class History {
   bool unsettled() const { return pending_.has_value(); }
 
  private:
+  friend class Ledger;
   Result<bool> read_next();
   void take(const Event& event);
   Status still_allowed(const Event& event) const;
@@ -76,7 +80,9 @@ class Ledger {
   // Writes the active/ marker and then the `created` event. Code::exists when a garbage collector
   // has meanwhile given the submission up.
   Status add_created(const Job& job, const std::string& code_object);
-  // Code::not_found without job or `created`, Code::corrupt, Code::too_new.
+  // The same, and the history that the job has then.
+  Result<History> begin(const Job& job, const std::string& code_object);
+  // As of this call. Code::not_found without job or `created`, Code::corrupt, Code::too_new.
   Result<History> open(const std::string& job_id);
 
   // id, name (the newest of that name), unique prefix of an id or of its last part, or "latest" →
