@@ -98,6 +98,13 @@ def test_bad_input_is_refused_before_anything_is_done(cli, change, message):
     assert cli("sweep", "ls", "--ids").stdout == ""
 
 
+def test_a_parameter_that_only_the_spec_mentions_is_not_used(cli):
+    spec = cli.spec(SQUARE, name="all-in-one")
+    (cli.dir / "run.sh").write_text(SQUARE)
+    spec.write_text(spec.read_text().replace("./code", ".") + "sweep: {metric: loss, trials: 1, parameters: {zork: {min: 0, max: 1}}}\n")
+    assert "sweep.parameters.zork is never used" in cli("sweep", check=2).stderr
+
+
 def test_a_sweep_without_metric_runs_a_grid(cli):
     spec = cli.spec('echo $BATON_PARAM_A $BATON_PARAM_B', name="plain")
     spec.write_text(spec.read_text() + "sweep: {method: grid, parameters: {a: [1, 2, 3], b: [x, y]}}\n")

@@ -81,7 +81,8 @@ std::string sweep_plot(const Sweep& sweep, const SweepState& state,
                  : "");
   text +=
       "<h2>Value over time</h2><div id=\"time\"></div>\n"
-      "<h2>Parallel coordinates</h2><p>One line a trial; the greener, the better.</p>"
+      "<h2>Parallel coordinates</h2><p>One line a trial; the greener, the better; "
+      "dotted past a parameter that the trial did not use.</p>"
       "<div id=\"parallel\"></div>\n"
       "<h2>Slices</h2><p>Value by each parameter; in brackets, how much of the value's variation "
       "it "

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 
 #include "base/text.h"
 #include "control/sweep_tuner.h"
@@ -20,7 +21,9 @@ constexpr uint64_t kMaxFileBytes = 1 << 20;
 // Looks for words in the files of a directory; gives up, as if all had been found, on very many.
 class CodeSearch {
  public:
-  explicit CodeSearch(std::vector<std::string> names) : missing_(std::move(names)) {}
+  // `spec_file` names every parameter, whether it is used or not: it is left out.
+  CodeSearch(std::vector<std::string> names, std::string spec_file)
+      : missing_(std::move(names)), spec_file_(std::move(spec_file)) {}
 
   void look_into(const std::string& directory) {
     auto names = list_dir(directory);
@@ -39,6 +42,8 @@ class CodeSearch {
 
  private:
   void look_at(const std::string& path) {
+    std::error_code none;
+    if (std::filesystem::equivalent(path, spec_file_, none)) return;
     if (++files_ > kMaxFiles) return missing_.clear();
     auto text = read_file(path, kMaxFileBytes);
     if (!text.ok()) return;  // not a program: too large, a socket, …
@@ -47,6 +52,7 @@ class CodeSearch {
   }
 
   std::vector<std::string> missing_;
+  const std::string spec_file_;
   size_t files_ = 0;
 };
 
@@ -65,7 +71,7 @@ std::vector<std::string> not_in_command(const Job& base) {
 Status check_used(const Job& base) {
   auto names = not_in_command(base);
   if (names.empty() || !base.spec.code) return {};
-  CodeSearch search(names);
+  CodeSearch search(names, base.spec_file);
   search.look_into(*base.spec.code);
   if (search.missing().empty()) return {};
   const std::string& name = search.missing().front();

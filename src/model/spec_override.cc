@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "model/spec_tree.h"
 
@@ -40,6 +42,20 @@ YamlNode& child(YamlNode& map, const std::string& key, const Place& place) {
   return map.items.back();
 }
 
+// Only what belongs to a sweep goes deeper than two levels; elsewhere keys that the user chooses
+// may contain dots: "data./sets/v1.2".
+std::vector<std::string> keys_of(const std::string& path) {
+  if (starts_with(path, "sweep.")) return split(path, '.');
+  size_t dot = path.find('.');
+  if (dot == std::string::npos) return {path};
+  return {path.substr(0, dot), path.substr(dot + 1)};
+}
+
+std::string join(const std::vector<std::string>& keys, size_t count) {
+  return fmt::format("{}",
+                     fmt::join(keys.begin(), keys.begin() + static_cast<ptrdiff_t>(count), "."));
+}
+
 bool can_hold_keys(const YamlNode& node) { return node.is_map() || node.is_null(); }
 
 // A slip in a parameter's name would silently run the experiment with the old value.
@@ -75,27 +91,23 @@ void apply_override(YamlNode& root, const Override& override, int index, SpecRea
   if (auto problem = parse_value(override.value, value))
     return in.fail(place, "the value cannot be read: " + problem->message);
   set_place(value, place);
-  // No key goes deeper than two levels, and keys the user chooses may contain dots:
-  // "data./sets/v1.2".
-  size_t dot = override.path.find('.');
-  std::string first = override.path.substr(0, dot);
-  std::string second = dot == std::string::npos ? "" : override.path.substr(dot + 1);
-  if (first.empty() || (dot != std::string::npos && second.empty()) || !is_utf8(override.path))
+  const std::vector<std::string> keys = keys_of(override.path);
+  bool named = std::none_of(keys.begin(), keys.end(), [](const auto& key) { return key.empty(); });
+  if (!named || !is_utf8(override.path))
     return in.fail(place, "the key is not a name such as params.lr");
   if (!can_hold_keys(root)) return;  // reported when the tree is checked
-  YamlNode& target = child(root, first, place);
-  if (dot == std::string::npos) {
-    target = std::move(value);
-    return;
+  YamlNode* target = &root;
+  for (size_t depth = 0; depth + 1 < keys.size(); ++depth) {
+    target = &child(*target, keys[depth], place);
+    if (!can_hold_keys(*target))
+      return in.fail(
+          place,
+          fmt::format(
+              "{0} is {1}, so it has no {2}; set the whole of it, as in --set '{0}={{{2}: …}}'",
+              printable(join(keys, depth + 1)), describe(*target), printable(keys[depth + 1])));
   }
-  if (!can_hold_keys(target))
-    return in.fail(
-        place,
-        fmt::format(
-            "{0} is {1}, so it has no {2}; set the whole of it, as in --set '{0}={{{2}: …}}'",
-            printable(first), describe(target), printable(second)));
-  if (first == "params" && is_slip(target, second, place, in)) return;
-  child(target, second, place) = std::move(value);
+  if (join(keys, keys.size() - 1) == "params" && is_slip(*target, keys.back(), place, in)) return;
+  child(*target, keys.back(), place) = std::move(value);
 }
 
 }  // namespace baton

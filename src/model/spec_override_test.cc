@@ -42,6 +42,28 @@ TEST(Override, ReplacesAndCreates) {
   EXPECT_EQ(spec->env[0].second, "");
 }
 
+TEST(Override, ReachesIntoASweep) {
+  const std::string text =
+      "command: run ${lr}\nsweep:\n  metric: {name: loss, goal: minimize}\n"
+      "  parameters: {lr: {min: 1, max: 2}}\n";
+  auto spec =
+      with({"sweep.budget.time=1h", "sweep.parameters.lr.max=9", "sweep.metric.goal=maximize",
+            "sweep.parameters.x={min: 0, max: 1}", "command=run ${lr} ${x}"},
+           text);
+  ASSERT_TRUE(spec.ok()) << spec.error().text();
+  EXPECT_EQ(spec->sweep->time_ms, 3'600'000);
+  EXPECT_TRUE(spec->sweep->maximize);
+  EXPECT_EQ(spec->sweep->metric, "loss");
+  ASSERT_EQ(spec->sweep->space.dimensions.size(), 2u);
+  EXPECT_EQ(spec->sweep->space.dimensions[0].max, 9);
+  auto scalar = with({"sweep.metric=loss", "sweep.metric.goal=maximize"}, text);
+  ASSERT_FALSE(scalar.ok());
+  EXPECT_NE(scalar.error().message.find("sweep.metric is \"loss\", so it has no goal"),
+            std::string::npos)
+      << scalar.error().message;
+  EXPECT_FALSE(with({"sweep..time=1h"}, text).ok());
+}
+
 TEST(Override, TakesPlainValuesAsTheyAre) {
   auto spec = with({"command=echo a: b # c \\", "image=host"});
   ASSERT_TRUE(spec.ok()) << spec.error().text();
