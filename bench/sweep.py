@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """How many trials of `true` a second? baton's sweep beside GNU parallel driving `docker run`, and Slurm.
 
-    bench/sweep.py [--trials 1000] [--peer-trials 100]
+    bench/sweep.py [--trials 1000] [--peer-trials 100] [--only baton,parallel,slurm] [--record FILE]
 
 baton runs 1,000 trials of `true`, two at a time, in this machine's own root, and writes every record durably. Told are the rate over
 all, over the first hundred and over the last: they must be alike. The others are given fewer trials, as many at a time,
-where they are installed (parallel, docker.io, slurm-wlm); of Slurm, one job array. Needs root and a release build.
+where they are installed (parallel, docker.io, slurm-wlm); of Slurm, one job array. Each measurement is a line of JSON in the
+record, so they can be taken one by one: the ratios are those of the last of each kind in it. Needs root and a release build.
 """
 import argparse
 import json
@@ -115,30 +116,66 @@ def slurm_rate(directory, trials):
             daemon.wait()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--trials", type=int, default=1000)
-    parser.add_argument("--peer-trials", type=int, default=100)
-    parser.add_argument("--binary", default=PROJECT / "build/release/baton")
-    options = parser.parse_args()
-    peers = {"GNU parallel and docker run": (docker_rate, ("parallel", "dockerd", "docker")),
-             "Slurm, one job array": (slurm_rate, ("slurmctld", "slurmd", "munged", "sbatch"))}
+MEASURES = {"baton": ("baton sweep", baton_rates, ()),
+            "parallel": ("GNU parallel and docker run", docker_rate, ("parallel", "dockerd", "docker")),
+            "slurm": ("Slurm, one job array", slurm_rate, ("slurmctld", "slurmd", "munged", "sbatch"))}
+
+
+def measure(name, options):
+    """One line of the record."""
+    _, rates, needed = MEASURES[name]
+    missing = [program for program in needed if not shutil.which(program)]
+    if missing:
+        return {"what": name, "problem": f"{', '.join(missing)} not installed"}
+    trials = options.trials if name == "baton" else options.peer_trials
     with tempfile.TemporaryDirectory(prefix="baton-bench-sweep-") as directory:
         home = pathlib.Path(directory)
-        rate, first, last = baton_rates(options.binary, home, options.trials)
-        print(f"baton sweep                     {rate:7.1f} trials a second ({options.trials} trials; "
-              f"first hundred {first:.1f}, last {last:.1f}, ratio {last / first:.2f})")
-        for name, (measure, needed) in peers.items():
-            missing = [program for program in needed if not shutil.which(program)]
-            if missing:
-                print(f"{name:<30}  not measured: {', '.join(missing)} not installed")
-                continue
-            try:
-                other = measure(home, options.peer_trials)
-                print(f"{name:<30}  {other:7.1f} trials a second ({options.peer_trials} trials); "
-                      f"baton is {rate / other:.1f} times as fast")
-            except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
-                print(f"{name:<30}  not measured: {error}")
+        try:
+            found = rates(options.binary, home, trials) if name == "baton" else rates(home, trials)
+        except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
+            return {"what": name, "problem": str(error)}
+    line = {"what": name, "trials": trials, "rate": round(found[0] if name == "baton" else found, 2)}
+    if name == "baton":
+        line.update(first_hundred=round(found[1], 2), last_hundred=round(found[2], 2))
+    return line
+
+
+def report(lines):
+    """Of the last measurement of each kind."""
+    last = {line["what"]: line for line in lines}
+    own = last.get("baton", {})
+    for name, (title, _, _) in MEASURES.items():
+        line = last.get(name)
+        if line is None:
+            continue
+        if "problem" in line:
+            print(f"{title:<30}  not measured: {line['problem']}")
+            continue
+        text = f"{title:<30}  {line['rate']:7.1f} trials a second ({line['trials']} trials"
+        if name == "baton":
+            text += (f"; first hundred {line['first_hundred']:.1f}, last {line['last_hundred']:.1f}, "
+                     f"ratio {line['last_hundred'] / line['first_hundred']:.2f})")
+        else:
+            text += f"); baton is {own['rate'] / line['rate']:.1f} times as fast" if "rate" in own else ")"
+        print(text)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--trials", type=int, default=1000)
+    parser.add_argument("--peer-trials", type=int, default=100)
+    parser.add_argument("--only", default=",".join(MEASURES), help="some of " + ",".join(MEASURES))
+    parser.add_argument("--record", type=pathlib.Path, default=pathlib.Path.home() / ".cache/baton-bench/sweep.jsonl")
+    parser.add_argument("--binary", default=PROJECT / "build/release/baton")
+    options = parser.parse_args()
+    if unknown := set(options.only.split(",")) - set(MEASURES):
+        parser.error(f"--only: {', '.join(sorted(unknown))} is none of {', '.join(MEASURES)}")
+    options.record.parent.mkdir(parents=True, exist_ok=True)
+    for name in options.only.split(","):
+        line = measure(name, options)
+        with options.record.open("a") as record:
+            record.write(json.dumps(line) + "\n")
+    report([json.loads(line) for line in options.record.read_text().splitlines()])
 
 
 if __name__ == "__main__":
