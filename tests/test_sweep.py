@@ -279,8 +279,9 @@ wait_for_the_end
 """
 
 
-def play_step_by_step(cli, method, *options, last, sweep, after_a_report=":"):
-    """Runs a sweep of such programs to its end; gives its events."""
+def play_step_by_step(cli, method, *options, last, sweep, after_a_report=":", kill_when=lambda _: False):
+    """Runs a sweep of such programs to its end; gives its events. Its process is killed once, and the sweep resumed, when
+    kill_when(trials) holds; then the events are those since."""
     gate = cli.dir / "gate"
     gate.mkdir()
     sweep_spec(cli, STEP_BY_STEP.replace("LAST", str(last)).replace("AFTER_A_REPORT", after_a_report),
@@ -288,7 +289,13 @@ def play_step_by_step(cli, method, *options, last, sweep, after_a_report=":"):
     process = cli.start("sweep", "--json", "--set", f"sweep.method={method}", *options)
 
     def let_go_on():
-        for trial in trials_of(cli):
+        nonlocal process, kill_when
+        trials = trials_of(cli)
+        if kill_when(trials):
+            process.kill()
+            process.wait()
+            process, kill_when = cli.start("sweep", "resume", "latest", "--json"), lambda _: False
+        for trial in trials:
             # What is to pause or to stop is no longer open; its program waits until it is told.
             if trial["state"] == "open" and trial.get("reports"):
                 (gate / f"{trial['trial']}-{trial['reports'][-1][0]}").touch()
@@ -329,6 +336,13 @@ def test_hyperband_begins_at_several_rungs(cli):
 def test_pbt_goes_on_from_a_copy_of_a_better_ones_checkpoint(cli):
     play_step_by_step(cli, "pbt", "--trials", "7", "--parallel", "4", last=6, sweep="  min_step: 2\n", after_a_report="baton commit")
     check_that_copies_train_on(cli)
+
+
+def test_a_killed_pbt_goes_on_with_its_copies(cli):
+    play_step_by_step(cli, "pbt", "--trials", "7", "--parallel", "4", last=4, sweep="  min_step: 1\n", after_a_report="baton commit",
+                      kill_when=lambda trials: any(t.get("parent") for t in trials))
+    check_that_copies_train_on(cli)
+    assert {t["state"] for t in results(cli)} <= {"value", "pruned"}
 
 
 def check_that_copies_train_on(cli):
