@@ -47,6 +47,13 @@ std::string value_of(const Headers& headers, const std::string& wanted) {
   return "";
 }
 
+Result<std::string> secret_of(const std::string& account, const std::string& key) {
+  auto secret = base64_decode(key);
+  if (secret && !secret->empty()) return std::move(*secret);
+  return Error{Code::denied, "the key of the storage account " + account + " is not base64",
+               "copy it again as `az storage account keys list` prints it"};
+}
+
 }  // namespace
 
 Result<std::string> shared_key_text(const HttpRequest& request, const std::string& account) {
@@ -63,14 +70,22 @@ Result<std::string> shared_key_text(const HttpRequest& request, const std::strin
 }
 
 Status sign_shared_key(HttpRequest& request, const std::string& account, const std::string& key) {
-  auto secret = base64_decode(key);
-  if (!secret || secret->empty())
-    return Error{Code::denied, "the key of the storage account " + account + " is not base64",
-                 "copy it again as `az storage account keys list` prints it"};
+  BATON_ASSIGN(std::string secret, secret_of(account, key));
   BATON_ASSIGN(std::string text, shared_key_text(request, account));
   request.headers.emplace_back("Authorization",
-                               "SharedKey " + account + ":" + base64(hmac_sha256(*secret, text)));
+                               "SharedKey " + account + ":" + base64(hmac_sha256(secret, text)));
   return {};
+}
+
+Result<std::string> read_only_sas(const std::string& account, const std::string& key,
+                                  int64_t until_s) {
+  BATON_ASSIGN(std::string secret, secret_of(account, key));
+  const std::string version = "2019-12-12", until = iso_time_ms(until_s * 1000).substr(0, 19) + "Z";
+  // Permissions, services, resource types, start, end, addresses, protocols, version.
+  const std::string text =
+      account + "\nrl\nb\nco\n\n" + until + "\n\nhttps,http\n" + version + "\n";
+  return "sv=" + version + "&ss=b&srt=co&sp=rl&se=" + percent_encode(until) +
+         "&spr=https,http&sig=" + percent_encode(base64(hmac_sha256(secret, text)));
 }
 
 }  // namespace baton

@@ -2,6 +2,7 @@
 // https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "base/result.h"
@@ -17,5 +18,11 @@ Result<std::string> shared_key_text(const HttpRequest& request, const std::strin
 // added later but by the HTTP client itself. `key` as Azure shows it, in base64; Code::denied when
 // it is none.
 Status sign_shared_key(HttpRequest& request, const std::string& account, const std::string& key);
+
+// An account SAS that lists and reads blobs until `until_s` (seconds since 1970): what goes behind
+// the '?'. Code::denied as above.
+// https://learn.microsoft.com/rest/api/storageservices/create-account-sas
+Result<std::string> read_only_sas(const std::string& account, const std::string& key,
+                                  int64_t until_s);
 
 }  // namespace baton

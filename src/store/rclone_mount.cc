@@ -12,7 +12,7 @@
 #include "base/text.h"
 #include "os/files.h"
 #include "os/process.h"
-#include "store/open_store.h"
+#include "store/rclone_remote.h"
 
 namespace baton {
 namespace {
@@ -70,20 +70,21 @@ void set(std::vector<std::string>& variables, const std::string& name, const std
   if (!value.empty()) variables.push_back(name + "=" + value);
 }
 
-std::vector<std::string> rclone_environment(const S3Target& target) {
+std::vector<std::string> rclone_environment(const RcloneRemote& remote) {
   std::vector<std::string> variables;
   for (char** entry = environ; *entry; ++entry) variables.emplace_back(*entry);
   set(variables, "RCLONE_CONFIG", "/dev/null");
-  set(variables, "RCLONE_CONFIG_BATON_TYPE", "s3");
-  set(variables, "RCLONE_CONFIG_BATON_PROVIDER", target.place.endpoint.empty() ? "AWS" : "Other");
-  set(variables, "RCLONE_CONFIG_BATON_ENV_AUTH", "true");
-  set(variables, "RCLONE_CONFIG_BATON_PROFILE", target.profile);
-  set(variables, "RCLONE_CONFIG_BATON_ENDPOINT", target.place.endpoint);
-  set(variables, "RCLONE_CONFIG_BATON_REGION",
-      target.place.region.empty() ? "us-east-1" : target.place.region);
-  set(variables, "RCLONE_CONFIG_BATON_FORCE_PATH_STYLE",
-      target.place.path_style ? "true" : "false");
+  for (const auto& [name, value] : remote.variables) set(variables, name, value);
   return variables;
+}
+
+// Go's errors name the whole address that was asked for, and in Azure's that may be a signature.
+std::string without_signatures(std::string text) {
+  for (size_t at = text.find("sig="); at != std::string::npos; at = text.find("sig=", at)) {
+    at += 4;
+    text.replace(at, text.find_first_of("& \"'\n", at) - at, "…");
+  }
+  return text;
 }
 
 class RcloneMount : public BucketMount {
@@ -107,23 +108,26 @@ class RcloneMount : public BucketMount {
   const std::string directory_;
 };
 
-Error failed(const std::string& url, const std::string& said) {
-  auto lines = split(std::string(trim(said)), '\n');
-  std::string last = lines.empty() ? "" : lines.back();
+// In rclone's own words, which end in `log`; `otherwise` where it said none.
+Error failed(const std::string& url, const std::string& log, const std::string& otherwise) {
+  auto said = read_file(log, 64 << 10);
+  ::unlink(log.c_str());
+  auto lines = split(std::string(trim(said.ok() ? *said : "")), '\n');
+  std::string last = lines.empty() || lines.back().empty() ? otherwise : lines.back();
+  std::string hint = "leave mode: mount out, and the data is fetched instead";
+  if (starts_with(url, "az://"))
+    hint += "; rclone before 1.61 knows Azure's keys, signatures and machines' identities only";
   return {Code::permanent,
           "rclone cannot mount " + url.substr(0, url.find('?')) +
-              (last.empty() ? "" : ": " + printable(last.substr(0, 500))),
-          "leave mode: mount out, and the data is fetched instead"};
+              (last.empty() ? "" : ": " + printable(without_signatures(last).substr(0, 500))),
+          hint};
 }
 
 }  // namespace
 
-Status can_mount(const std::string& url, const MountEnvironment& environment) {
+Status can_mount(const std::string& url, const EnvironmentReader& environment) {
   const char* instead = "or leave mode: mount out, and the data is fetched instead";
-  if (!starts_with(url, "s3://"))
-    return Error{Code::unsupported, "mode: mount works with s3:// only in this version",
-                 "leave it out, and the data is fetched instead"};
-  BATON_TRY(parse_s3_url(url, environment));
+  BATON_TRY(rclone_remote(url, environment));
   if (!find_program("rclone"))
     return Error{Code::unsupported, "mode: mount needs rclone, which is not installed",
                  std::string("apt-get install rclone, ") + instead};
@@ -140,30 +144,20 @@ Status can_mount(const std::string& url, const MountEnvironment& environment) {
 
 Result<std::unique_ptr<BucketMount>> mount_bucket(const std::string& url,
                                                   const std::string& directory,
-                                                  const MountEnvironment& environment,
+                                                  const EnvironmentReader& environment,
                                                   Clock& clock) {
   BATON_TRY(can_mount(url, environment));
-  BATON_ASSIGN(S3Target target, parse_s3_url(url, environment));
+  BATON_ASSIGN(RcloneRemote remote, rclone_remote(url, environment));
   BATON_TRY(make_dirs(directory, 0755));
   const std::string log = directory + ".log";
   BATON_ASSIGN(Fd output, open_file(log, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
-  const std::string& prefix = target.place.prefix;
   SpawnOptions options;
-  options.argv = {"rclone",
-                  "mount",
-                  "BATON:" + target.place.bucket + (prefix.empty() ? "" : "/" + prefix),
-                  directory,
-                  "--read-only",
-                  "--no-modtime",
-                  "--dir-cache-time",
-                  "10m",
-                  "--umask",
-                  "022",
-                  "--log-level",
-                  "ERROR"};
+  options.argv = {"rclone",      "mount",        "BATON:" + remote.path, directory,
+                  "--read-only", "--no-modtime", "--dir-cache-time",     "10m",
+                  "--umask",     "022",          "--log-level",          "ERROR"};
   // The program in the container may be another user.
   if (geteuid() == 0) options.argv.push_back("--allow-other");
-  options.env = rclone_environment(target);
+  options.env = rclone_environment(remote);
   options.stdout_fd = options.stderr_fd = output.get();
   options.new_group = true;
   options.parent_death_signal = SIGTERM;
@@ -171,17 +165,11 @@ Result<std::unique_ptr<BucketMount>> mount_bucket(const std::string& url,
   auto mount = std::make_unique<RcloneMount>(std::move(child), directory);
   const int64_t deadline = clock.mono_ms() + kReadyMs;
   while (mounts_below(directory).empty()) {
-    if (mount->child().wait(kLookMs) || clock.mono_ms() > deadline) {
-      auto said = read_file(log, 64 << 10);
-      return failed(url, said.ok() ? *said : "");
-    }
+    if (mount->child().wait(kLookMs) || clock.mono_ms() > deadline) return failed(url, log, "");
   }
   // A bucket that cannot be read is only found out now.
   auto names = list_dir(directory);
-  if (!names.ok()) {
-    auto said = read_file(log, 64 << 10);
-    return failed(url, said.ok() && !said->empty() ? *said : names.error().message);
-  }
+  if (!names.ok()) return failed(url, log, names.error().message);
   return std::unique_ptr<BucketMount>(std::move(mount));
 }
 

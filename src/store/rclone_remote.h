@@ -1,0 +1,25 @@
+// What rclone has to be told so that it reads the same bucket as baton, by variables alone.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "net/environment.h"
+
+namespace baton {
+
+// A remote named BATON, for rclone 1.60 and later. `path`: behind "BATON:". `variables` are for
+// rclone's process only: some may be secret. One with an empty value is to be unset.
+struct RcloneRemote {
+  std::string path;
+  std::vector<std::pair<std::string, std::string>> variables;
+};
+
+// Code::invalid for a URL that is not well formed, Code::unsupported for a kind of place that
+// cannot be mounted. Nothing is asked of any service: a key or a signature for Azure is handed on,
+// all other credentials rclone finds in the environment that it shares with this process.
+Result<RcloneRemote> rclone_remote(const std::string& url, const EnvironmentReader& environment);
+
+}  // namespace baton
