@@ -9,6 +9,21 @@
 #include <algorithm>
 
 namespace baton {
+namespace {
+
+template <size_t Size>
+std::string digits_of(const std::array<unsigned char, Size>& digest) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string text;
+  text.reserve(2 * Size);
+  for (unsigned char byte : digest) {
+    text += kHex[byte >> 4];
+    text += kHex[byte & 15];
+  }
+  return text;
+}
+
+}  // namespace
 
 // OpenSSL's own SHA-256, not through EVP: that would first set up the whole library (its
 // configuration file, error texts, providers), which takes longer than most commands of baton.
@@ -27,14 +42,25 @@ std::string Sha256::finish_hex() {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
   SHA256_Final(digest.data(), &state_->context);
   SHA256_Init(&state_->context);
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string text;
-  text.reserve(64);
-  for (unsigned char byte : digest) {
-    text += kHex[byte >> 4];
-    text += kHex[byte & 15];
-  }
-  return text;
+  return digits_of(digest);
+}
+
+struct Md5::State {
+  MD5_CTX context{};
+};
+
+Md5::Md5() : state_(std::make_unique<State>()) { MD5_Init(&state_->context); }
+Md5::~Md5() = default;
+
+void Md5::update(std::string_view bytes) {
+  MD5_Update(&state_->context, bytes.data(), bytes.size());
+}
+
+std::string Md5::finish_hex() {
+  std::array<unsigned char, MD5_DIGEST_LENGTH> digest{};
+  MD5_Final(digest.data(), &state_->context);
+  MD5_Init(&state_->context);
+  return digits_of(digest);
 }
 
 std::string sha256_hex(std::string_view bytes) {

@@ -11,6 +11,7 @@
 #include "net/http_date.h"
 #include "store/azure_errors.h"
 #include "store/bucket_reply.h"
+#include "store/content_sum.h"
 #include "store/page_starts.h"
 
 namespace baton {
@@ -167,7 +168,11 @@ class AzureBucket : public Bucket {
   Result<BucketObject> object_of(const HttpResponse& reply, uint64_t offset,
                                  const Call& call) const {
     BATON_ASSIGN(uint64_t size, told_size(reply, offset, name(), call.doing));
-    return BucketObject{size, parse_crc32c(reply.header(kMetaCrc)), reply.header("ETag")};
+    // Beside a range, Content-MD5 would be the range's.
+    std::string sum = reply.header("x-ms-blob-content-md5");
+    if (sum.empty() && reply.status == 200) sum = reply.header("Content-MD5");
+    return BucketObject{size, parse_crc32c(reply.header(kMetaCrc)), reply.header("ETag"),
+                        told_md5(sum)};
   }
 
   Result<BucketPage> page_at(const std::string& prefix, const std::string& token, bool fold,
@@ -219,11 +224,20 @@ class AzureBucket : public Bucket {
     return request;
   }
 
+  // Listings have the ETag without its quotation marks.
+  static std::string version_of(const Xml& entry) {
+    std::string tag = entry.at("Properties/Etag");
+    return tag.empty() || tag.front() == '"' ? tag : "\"" + tag + "\"";
+  }
+
   Result<BucketPage> page_of(const Xml& xml) const {
     BucketPage page;
     const std::string strip = full("");
-    auto add = [&](const std::string& name, uint64_t size) {
-      if (starts_with(name, strip)) page.objects.push_back({name.substr(strip.size()), size});
+    auto add = [&](const std::string& name, const Xml& entry) {
+      if (!starts_with(name, strip)) return;
+      uint64_t size = parse_decimal(entry.at("Properties/Content-Length")).value_or(0);
+      page.objects.push_back({name.substr(strip.size()), size, version_of(entry),
+                              told_md5(entry.at("Properties/Content-MD5"))});
     };
     const Xml* blobs = xml.child("Blobs");
     for (const Xml& entry : blobs ? blobs->children : std::vector<Xml>()) {
@@ -233,9 +247,7 @@ class AzureBucket : public Bucket {
                          " is in an account with a hierarchical namespace, which lists "
                          "in another order than a store needs",
                      "use a storage account without one"};
-      if (entry.name == "Blob")
-        add(entry.at("Name"), parse_decimal(entry.at("Properties/Content-Length")).value_or(0));
-      if (entry.name == "BlobPrefix") add(entry.at("Name"), 0);
+      if (entry.name == "Blob" || entry.name == "BlobPrefix") add(entry.at("Name"), entry);
     }
     sort_by_key(page);
     page.next = xml.at("NextMarker");

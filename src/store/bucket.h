@@ -29,6 +29,7 @@ struct BucketObject {
   uint64_t size = 0;               // of the whole object
   std::optional<uint32_t> crc32c;  // of the whole object, where the service has it
   std::string version;             // changes with the content (ETag, generation)
+  std::string sum = {};            // of the whole content (content_sum.h), "" where nothing tells
 };
 
 struct BucketPage {
@@ -69,7 +70,8 @@ class Bucket {
   // the page that gave `token` ended. With `fold`, keys with a '/' behind the prefix are folded.
   // At most `limit` entries (1..1000); perhaps fewer, even none, though there are more, and more
   // where a service cannot begin at `after`. Entries up to `after` may be among them. Each object's
-  // version is the very text that get() and head() give for it, or "" where the listing lacks it.
+  // version is the very text that get() and head() give for it, or "" where the listing lacks it;
+  // likewise its sum, but that nobody can rely on to be there.
   virtual Result<BucketPage> list(const std::string& prefix, const std::string& after,
                                   const std::string& token, bool fold, size_t limit) = 0;
 

@@ -93,7 +93,8 @@ class BucketStore : public ObjectStore {
     BATON_TRY(check_key(key));
     auto object = reads_([&] { return bucket_->head(key); });
     if (!object.ok()) return object.error();
-    return ObjectInfo{key, object->size};
+    std::string sum = object->crc32c ? "crc32c:" + crc32c_text(*object->crc32c) : object->sum;
+    return ObjectInfo{key, object->size, object->version, sum};
   }
 
   Status remove(const std::string& key) override {

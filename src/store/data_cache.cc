@@ -90,8 +90,7 @@ std::string data_id(const std::string& identity, const std::string& digest,
 std::string DataCache::place(const std::string& id) const { return join_path(dir_, id); }
 
 std::string DataCache::link_path(const DataSource& source, const DataFile& file) const {
-  std::string hash =
-      sha256_hex(fmt::format("{}\n{} {} {}", source.identity, file.size, file.version, file.name));
+  std::string hash = sha256_hex(source.identity + "\n" + data_line(file));
   return fmt::format("{}/files/{}/{}", dir_, hash.substr(0, 2), hash);
 }
 
@@ -169,7 +168,7 @@ void DataCache::take_links(const DataSource& source, const std::string& tree) co
   if (!is_directory(dir_ + "/files")) return;
   for (const DataFile& file : source.files) {
     // Without a version nothing tells whether it is the same.
-    if (file.version.empty() || file.size == 0) continue;
+    if (file.content().empty() || file.size == 0) continue;
     std::string there = link_path(source, file), here = join_path(tree, file.name);
     if (!exists(there) || !make_dirs(parent_path(here), 0755).ok()) continue;
     int ignored = link(there.c_str(), here.c_str());  // what is not linked is fetched
@@ -181,7 +180,7 @@ Status DataCache::publish(const std::string& id, const DataSource& source) {
   const std::string building = place(id) + ".building", tree = building + "/tree";
   BATON_TRY(sync_filesystem(tree));
   for (const DataFile& file : source.files) {
-    if (file.version.empty() || file.size == 0) continue;
+    if (file.content().empty() || file.size == 0) continue;
     std::string there = link_path(source, file);
     if (exists(there)) continue;
     if (!make_dirs(parent_path(there), 0755).ok()) break;

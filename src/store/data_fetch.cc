@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cstdio>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -22,6 +23,9 @@
 namespace baton {
 namespace {
 
+constexpr int kMostVersions = 5;  // of one content, while it is fetched
+constexpr int kReadings = 3;      // of what does not have the checksum that it should have
+
 bool is_there(const std::string& path, uint64_t size) {
   struct stat info {};
   return lstat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) &&
@@ -34,15 +38,27 @@ class Partial {
  public:
   Partial(const DataFile& file, const std::string& parts, uint64_t part_size)
       : file_(file),
-        path_(join_path(parts, sha256_hex(fmt::format("{} {} {} {}", part_size, file.size,
-                                                      file.version, file.name))
-                                   .substr(0, 32))),
+        path_(join_path(
+            parts, sha256_hex(fmt::format("{} {}", part_size, data_line(file))).substr(0, 32))),
         part_size_(part_size),
+        version_(file.version),
         crcs_((file.size + part_size - 1) / part_size) {
     read_done();
   }
 
   const DataFile& file() const { return file_; }
+  const std::string& path() const { return path_; }
+  std::string version() const {
+    std::lock_guard lock(mutex_);
+    return version_;
+  }
+  // The same content under another version; false when that has happened too often.
+  bool follow(const std::string& version) {
+    std::lock_guard lock(mutex_);
+    if (version == version_) return true;
+    version_ = version;
+    return ++followed_ <= kMostVersions;
+  }
   size_t count() const { return crcs_.size(); }
   bool has(size_t part) const { return crcs_[part].has_value(); }
   uint64_t done_bytes() const {
@@ -67,6 +83,11 @@ class Partial {
     crcs_[part] = crc;
     return left_.fetch_sub(1) == 1;
   }
+  uint32_t crc_of(size_t part) const { return *crcs_[part]; }
+  // What the one request for a file in one part told of it.
+  void tell(const BucketObject& object) { told_ = object; }
+  Result<BucketObject> told() const { return told_; }
+  void correct(size_t part, uint32_t crc) { crcs_[part] = crc; }
   // To be called when all parts that are missing have become tasks.
   void expect(size_t parts) { left_ = parts; }
 
@@ -105,6 +126,10 @@ class Partial {
   const DataFile& file_;
   const std::string path_;
   const uint64_t part_size_;
+  mutable std::mutex mutex_;
+  std::string version_;
+  int followed_ = 0;
+  BucketObject told_;
   std::vector<std::optional<uint32_t>> crcs_;
   std::atomic<size_t> left_{0};
 };
@@ -177,7 +202,7 @@ class Fetch {
   }
 
   // One part into the file; its CRC.
-  Result<uint32_t> get(const Partial& partial, const BucketRange& range, int fd) {
+  Result<uint32_t> get(Partial& partial, const BucketRange& range, int fd) {
     const DataFile& file = partial.file();
     const bool whole = range.size == file.size;
     return retry_([&]() -> Result<uint32_t> {
@@ -193,14 +218,15 @@ class Fetch {
         got += piece.size();
         return {};
       };
+      const std::string version = partial.version();
       auto object =
-          bucket_.get(file.name, whole ? std::nullopt : std::optional(range), file.version, sink);
+          bucket_.get(file.name, whole ? std::nullopt : std::optional(range), version, sink);
       if (!written.ok()) return written.error();
-      if (!object.ok()) return reason(file, object.error());
+      if (!object.ok()) return reason(partial, version, object.error());
       if (object->size != file.size) return changed(file);
       if (got != range.size)
         return Error{Code::transient, file.name + " came with fewer bytes than it has", ""};
-      if (whole && object->crc32c && *object->crc32c != crc) return damaged(file);
+      if (whole) partial.tell(*object);
       return crc;
     });
   }
@@ -228,28 +254,68 @@ class Fetch {
                         printable(file.name), bucket_.name()),
             ""};
   }
-  // A transient error may come from a version that is there no more; the object tells.
-  Error reason(const DataFile& file, const Error& error) {
+  // A transient error may come from a version that is there no more; the object tells. The same
+  // content under another version, uploaded anew, is as good.
+  Error reason(Partial& partial, const std::string& version, const Error& error) {
+    const DataFile& file = partial.file();
     if (error.code == Code::not_found) return changed(file);
-    if (error.code != Code::transient || file.version.empty()) return error;
+    if (error.code != Code::transient || version.empty()) return error;
     auto now = bucket_.head(file.name);
-    bool other = now.is(Code::not_found) || (now.ok() && now->version != file.version);
-    return other ? changed(file) : error;
+    if (now.is(Code::not_found)) return changed(file);
+    if (!now.ok() || now->version == version) return error;
+    return follow(partial, *now) ? error : changed(file);
+  }
+  static bool follow(Partial& partial, const BucketObject& now) {
+    const DataFile& file = partial.file();
+    return now.size == file.size && is_sure(now.sum) && now.sum == file.sum &&
+           partial.follow(now.version);
   }
 
-  // All parts are here. What came in several was never compared with the whole's checksum.
-  Status finish(const Partial& partial) {
+  // All parts are here: compared with what the service knows of the whole.
+  Status finish(Partial& partial) {
     const DataFile& file = partial.file();
-    if (partial.count() > 1) {
-      auto object = retry_([&] { return bucket_.head(file.name); });
-      if (!object.ok()) return reason(file, object.error());
-      if (object->version != file.version || object->size != file.size) return changed(file);
-      if (object->crc32c && *object->crc32c != partial.crc()) {
+    if (partial.count() == 0) return partial.move_to(place(file));
+    BATON_ASSIGN(BucketObject object, partial.count() == 1 ? partial.told() : ask(partial));
+    for (int reading = 1;; ++reading) {
+      BATON_ASSIGN(bool good, matches(partial, object));
+      if (good) break;
+      if (reading == kReadings) {
         partial.forget();
         return damaged(file);
       }
+      BATON_ASSIGN(bool same, read_again(partial));
+      if (same && !object.crc32c && !is_sure(object.sum)) break;  // so that was no sum
     }
     return partial.move_to(place(file));
+  }
+
+  Result<BucketObject> ask(Partial& partial) {
+    const DataFile& file = partial.file();
+    return retry_([&]() -> Result<BucketObject> {
+      auto found = bucket_.head(file.name);
+      if (!found.ok()) return reason(partial, partial.version(), found.error());
+      bool same = found->version == partial.version() && found->size == file.size;
+      if (!same && !follow(partial, *found)) return changed(file);
+      return found;
+    });
+  }
+
+  static Result<bool> matches(const Partial& partial, const BucketObject& object) {
+    if (object.crc32c) return *object.crc32c == partial.crc();
+    if (object.sum.empty()) return true;
+    return file_has_sum(partial.path(), object.sum);
+  }
+
+  // True when every part came as it had come before.
+  Result<bool> read_again(Partial& partial) {
+    BATON_ASSIGN(Fd fd, partial.open());
+    bool same = true;
+    for (size_t part = 0; part < partial.count(); ++part) {
+      BATON_ASSIGN(uint32_t crc, get(partial, partial.range(part), fd.get()));
+      same = same && partial.crc_of(part) == crc;
+      partial.correct(part, crc);
+    }
+    return same;
   }
 
   const DataSource& source_;

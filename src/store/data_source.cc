@@ -39,7 +39,8 @@ Result<std::vector<DataFile>> list_all(Bucket& bucket, BucketRetry& retry,
     if (!page.ok()) return page.error();
     for (ObjectInfo& entry : page->objects)
       if (!ends_with(entry.key, "/"))
-        files.push_back({std::move(entry.key), entry.size, std::move(entry.version)});
+        files.push_back(
+            {std::move(entry.key), entry.size, std::move(entry.version), std::move(entry.sum)});
     if (files.size() > kMostFiles)
       return Error{Code::invalid,
                    fmt::format("{} holds more than {} objects", bucket.name(), kMostFiles),
@@ -100,6 +101,7 @@ Status ask_versions(Bucket& bucket, BucketRetry& retry, std::vector<DataFile>& f
         if (!object.ok()) return object.error();
         without[index]->version = object->version;
         without[index]->size = object->size;
+        without[index]->sum = object->sum;
         return {};
       },
       [&] { return found(files.size()); });
@@ -130,7 +132,7 @@ Result<DataSource> single_object(const std::string& url, const OpenBucket& open,
   auto object = retry([&] { return source.bucket->head(parts->second); });
   if (object.is(Code::not_found)) return none;
   if (!object.ok()) return object.error();
-  source.files = {{parts->second, object->size, object->version}};
+  source.files = {{parts->second, object->size, object->version, object->sum}};
   source.single = true;
   return source;
 }
@@ -169,10 +171,13 @@ Result<DataSource> list_data(const std::string& url, const OpenBucket& open, Clo
   return source;
 }
 
+std::string data_line(const DataFile& file) {
+  return fmt::format("{} {} {}\n", file.size, file.content(), file.name);
+}
+
 std::string data_digest(const std::vector<DataFile>& files) {
   Sha256 hash;
-  for (const DataFile& file : files)
-    hash.update(fmt::format("{} {} {}\n", file.size, file.version, file.name));
+  for (const DataFile& file : files) hash.update(data_line(file));
   return hash.finish_hex();
 }
 

@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "os/clock.h"
 #include "store/bucket.h"
+#include "store/content_sum.h"
 #include "store/open_store.h"
 
 namespace baton {
@@ -17,7 +18,11 @@ namespace baton {
 struct DataFile {
   std::string name;  // relative; for the bucket, a key
   uint64_t size = 0;
-  std::string version;  // as BucketObject's; "" where nothing tells (some web servers)
+  std::string version;   // as BucketObject's; "" where nothing tells (some web servers)
+  std::string sum = {};  // as BucketObject's
+
+  // What tells this content from another one of that name: its sum, or else its version.
+  const std::string& content() const { return is_sure(sum) ? sum : version; }
 };
 
 struct DataSource {
@@ -41,7 +46,9 @@ Result<std::unique_ptr<Bucket>> open_data(const std::string& url, const OpenStor
 Result<DataSource> list_data(const std::string& url, const OpenBucket& open, Clock& clock,
                              const std::function<Status(uint64_t files)>& found);
 
-// The SHA-256 of names, sizes and versions, one line "SIZE VERSION NAME" a file, in order.
+// One line "SIZE CONTENT NAME" a file, in order.
+std::string data_line(const DataFile& file);
+// The SHA-256 of these lines.
 std::string data_digest(const std::vector<DataFile>& files);
 
 }  // namespace baton

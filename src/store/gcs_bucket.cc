@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "os/crew.h"
 #include "store/bucket_reply.h"
+#include "store/content_sum.h"
 #include "store/gcs_errors.h"
 
 namespace baton {
@@ -27,13 +28,14 @@ constexpr char kUploads[] = "tmp/baton-upload-";
 constexpr std::string_view kLastCharacter = "\xF4\x8F\xBF\xBF";
 
 // "x-goog-hash: crc32c=AAAAAA==,md5=…", or one such header for each.
-std::optional<uint32_t> crc_of(const HttpResponse& reply) {
+std::string hash_of(const HttpResponse& reply, const std::string& kind) {
   for (const auto& [name, value] : reply.headers) {
     if (strcasecmp(name.c_str(), "x-goog-hash") != 0) continue;
     for (const std::string& hash : split(value, ','))
-      if (starts_with(trim(hash), "crc32c=")) return parse_crc32c(trim(hash).substr(7));
+      if (starts_with(trim(hash), kind + "="))
+        return std::string(trim(hash).substr(kind.size() + 1));
   }
-  return std::nullopt;
+  return "";
 }
 
 // One request, before it has its token. The body is head, bytes and tail in a row.
@@ -88,12 +90,13 @@ class GcsBucket : public Bucket {
     if (!reply.ok()) return reply.error();
     if (reply->status == 416) return head(key);  // the range begins behind the end
     BATON_ASSIGN(uint64_t size, told_size(*reply, range ? range->offset : 0, name(), call.doing));
-    return BucketObject{size, crc_of(*reply), reply->header("x-goog-generation")};
+    return BucketObject{size, parse_crc32c(hash_of(*reply, "crc32c")),
+                        reply->header("x-goog-generation"), told_md5(hash_of(*reply, "md5"))};
   }
 
   Result<BucketObject> head(const std::string& key) override {
-    auto reply =
-        send({"GET", object_path(key), "fields=size,crc32c,generation", "looking at " + key});
+    auto reply = send(
+        {"GET", object_path(key), "fields=size,crc32c,md5Hash,generation", "looking at " + key});
     if (!reply.ok()) return reply.error();
     return read_object(*reply, key);
   }
@@ -103,8 +106,8 @@ class GcsBucket : public Bucket {
   Result<BucketPage> list(const std::string& prefix, const std::string& after,
                           const std::string& token, bool fold, size_t limit) override {
     std::string query =
-        "fields=nextPageToken,prefixes,items(name,size)&maxResults=" + std::to_string(limit) +
-        "&prefix=" + percent_encode(full(prefix));
+        "fields=nextPageToken,prefixes,items(name,size,generation,md5Hash)&maxResults=" +
+        std::to_string(limit) + "&prefix=" + percent_encode(full(prefix));
     if (fold) query += "&delimiter=%2F";
     if (!after.empty()) query += "&startOffset=" + percent_encode(full(first_behind(after)));
     if (!token.empty()) query += "&pageToken=" + percent_encode(token);
@@ -230,22 +233,24 @@ class GcsBucket : public Bucket {
     std::string generation = get_string(json, "generation");
     if (!size || generation.empty())
       return Error{Code::transient, name() + ": the reply does not tell the size of " + key, ""};
-    return BucketObject{*size, parse_crc32c(get_string(json, "crc32c")), generation};
+    return BucketObject{*size, parse_crc32c(get_string(json, "crc32c")), generation,
+                        told_md5(get_string(json, "md5Hash"))};
   }
 
   Result<BucketPage> page_of(const Json& json) const {
     BucketPage page;
     page.next = get_string(json, "nextPageToken");
     const std::string strip = full("");
-    auto add = [&](const std::string& name, uint64_t size) {
-      if (!starts_with(name, strip)) return;
-      std::string key = name.substr(strip.size());
-      if (!starts_with(key, kUploads)) page.objects.push_back({key, size});
+    auto add = [&](ObjectInfo object) {
+      if (!starts_with(object.key, strip)) return;
+      object.key.erase(0, strip.size());
+      if (!starts_with(object.key, kUploads)) page.objects.push_back(std::move(object));
     };
     for (const Json& item : json.value("items", Json::array()))
-      add(get_string(item, "name"), parse_decimal(get_string(item, "size")).value_or(0));
+      add({get_string(item, "name"), parse_decimal(get_string(item, "size")).value_or(0),
+           get_string(item, "generation"), told_md5(get_string(item, "md5Hash"))});
     for (const Json& prefix : json.value("prefixes", Json::array()))
-      if (prefix.is_string()) add(prefix.get<std::string>(), 0);
+      if (prefix.is_string()) add({prefix.get<std::string>()});
     sort_by_key(page);
     return page;
   }

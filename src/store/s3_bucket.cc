@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/xml.h"
 #include "store/bucket_reply.h"
+#include "store/content_sum.h"
 #include "store/s3_errors.h"
 
 namespace baton {
@@ -24,6 +25,21 @@ std::optional<uint32_t> crc_of(const HttpResponse& reply) {
   bool composite = reply.header("x-amz-checksum-type") == "COMPOSITE";
   auto crc = composite ? std::nullopt : parse_crc32c(reply.header("x-amz-checksum-crc32c"));
   return crc ? crc : parse_crc32c(reply.header(kMetaCrc));
+}
+
+// S3's ETag is the MD5 of what was uploaded in one request, unless it was encrypted with a key that
+// is not S3's own, or lies in a directory bucket.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
+std::string sum_of(const HttpResponse& reply, const S3Place& place) {
+  if (reply.header("x-amz-checksum-type") != "COMPOSITE") {
+    std::string sha = told_sha256(reply.header("x-amz-checksum-sha256"));
+    if (!sha.empty()) return sha;
+  }
+  std::string encryption = reply.header("x-amz-server-side-encryption");
+  bool plain = (encryption.empty() || encryption == "AES256") &&
+               reply.header("x-amz-server-side-encryption-customer-algorithm").empty();
+  if (!plain || ends_with(place.bucket, "--x-s3")) return "";
+  return etag_sum(reply.header("ETag"), place.endpoint.empty());
 }
 
 std::string xml_escape(const std::string& text) {
@@ -89,7 +105,7 @@ class S3Bucket : public Bucket {
       return Error{Code::transient, call.doing + ": it was replaced meanwhile", ""};
     if (!reply.ok()) return reply.error();
     if (reply->status == 416) return behind_the_end(key, *reply);
-    BucketObject object{0, crc_of(*reply), reply->header("ETag")};
+    BucketObject object{0, crc_of(*reply), reply->header("ETag"), sum_of(*reply, place_)};
     BATON_ASSIGN(object.size, told_size(*reply, range ? range->offset : 0, name(), call.doing));
     return object;
   }
@@ -100,7 +116,7 @@ class S3Bucket : public Bucket {
     auto reply = send(call);
     if (!reply.ok()) return reply.error();
     BATON_ASSIGN(uint64_t size, told_size(*reply, 0, name(), call.doing));
-    return BucketObject{size, crc_of(*reply), reply->header("ETag")};
+    return BucketObject{size, crc_of(*reply), reply->header("ETag"), sum_of(*reply, place_)};
   }
 
   Status remove(const std::string& key) override {

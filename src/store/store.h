@@ -24,6 +24,7 @@ struct ObjectInfo {
   std::string key;
   uint64_t size = 0;
   std::string version = {};  // in listings of buckets: as BucketObject's; elsewhere ""
+  std::string sum = {};      // likewise; of head() with "crc32c:…" first where that is known
 };
 
 struct ListOptions {

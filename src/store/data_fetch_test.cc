@@ -1,0 +1,238 @@
+#include "store/data_fetch.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "base/encoding.h"
+#include "base/hash.h"
+#include "os/files.h"
+#include "store/fake_bucket.h"
+
+namespace baton {
+namespace {
+
+std::string md5_of(const std::string& bytes) { return "md5:" + hex(md5(bytes)); }
+
+class DataFetchTest : public testing::Test {
+ protected:
+  DataFetchTest() {
+    clock_.set_auto_advance(true);
+    options_.parallel = 1;
+    options_.part_size = 10;
+    source_.bucket = bucket_;
+  }
+  void add(const std::string& name, FakeBucket::Object object) {
+    bucket_->set(name, std::move(object));
+    auto there = bucket_->head(name);
+    source_.files.push_back({name, there->size, there->version, there->sum});
+  }
+  Status fetch() {
+    return fetch_data(source_, dir_.path() + "/tree", dir_.path() + "/parts", clock_, options_);
+  }
+  std::string got(const std::string& name) {
+    auto bytes = read_file(dir_.path() + "/tree/" + name);
+    return bytes.ok() ? *bytes : "(none)";
+  }
+  bool parts_left() {
+    auto names = list_dir(dir_.path() + "/parts");
+    return names.ok() && !names->empty();
+  }
+
+  TempDir dir_ = TempDir::create("baton-data").value();
+  ManualClock clock_;
+  std::shared_ptr<FakeBucket> bucket_ = std::make_shared<FakeBucket>();
+  DataSource source_;
+  FetchOptions options_;
+  const std::string long_ = "the first ten, the next, and a rest";
+};
+
+TEST_F(DataFetchTest, FetchesWholeFilesAndParts) {
+  add("a/b", {"short"});
+  add("empty", {""});
+  add("long", {long_});
+  uint64_t done = 0;
+  options_.progress = [&](uint64_t now, uint64_t) { done = now; };
+  ASSERT_TRUE(fetch().ok());
+  EXPECT_EQ(got("a/b") + got("empty") + got("long"), "short" + long_);
+  EXPECT_EQ(bucket_->asked("get"), 1 + 4U);
+  EXPECT_FALSE(parts_left());
+  EXPECT_EQ(missing_bytes(source_, dir_.path() + "/tree"), 0U);
+  ASSERT_TRUE(fetch().ok());
+  EXPECT_EQ(bucket_->asked("get"), 5U);  // what is there is there
+}
+
+TEST_F(DataFetchTest, AServerWithoutRangesGivesItInOnePiece) {
+  bucket_->ranges = false;
+  add("long", {long_});
+  ASSERT_TRUE(fetch().ok());
+  EXPECT_EQ(got("long"), long_);
+  EXPECT_EQ(bucket_->asked("get"), 1U);
+}
+
+TEST_F(DataFetchTest, WhatWasCutOffGoesOnByParts) {
+  add("long", {long_});
+  int left = 2;
+  bucket_->before = [&](const std::string& what, const std::string&) -> Status {
+    if (what == "get" && left-- == 0) return Error{Code::denied, "cut off", ""};
+    return {};
+  };
+  EXPECT_TRUE(fetch().is(Code::denied));
+  EXPECT_TRUE(parts_left());
+  bucket_->before = nullptr;
+  // Lines that no part has are passed over.
+  auto names = list_dir(dir_.path() + "/parts");
+  for (const auto& name : *names)
+    if (ends_with(name, ".done")) {
+      auto text = read_file(dir_.path() + "/parts/" + name);
+      ASSERT_TRUE(replace_file(dir_.path() + "/parts/" + name,
+                               *text + "7 00000000\n2 xyz\n-1\n\n3 1", false, 0644)
+                      .ok());
+    }
+  ASSERT_TRUE(fetch().ok());
+  EXPECT_EQ(got("long"), long_);
+  EXPECT_EQ(bucket_->asked("get"), 3 + 2U);
+}
+
+TEST_F(DataFetchTest, AnotherContentIsRefused) {
+  for (const char* bytes : {"short", "other"}) {
+    source_.files.clear();
+    add("a", {"short", "", md5_of("short")});
+    bucket_->set("a", {bytes, "", md5_of(bytes)});
+    Status fetched = fetch();
+    bool same = std::string(bytes) == "short";  // uploaded anew: another version of the same
+    EXPECT_EQ(fetched.ok(), same) << bytes;
+    if (same) {
+      EXPECT_EQ(got("a"), "short");
+      ASSERT_TRUE(remove_tree(dir_.path() + "/tree").ok());
+      continue;
+    }
+    EXPECT_TRUE(fetched.is(Code::permanent));
+    EXPECT_NE(fetched.error().message.find("it was replaced meanwhile"), std::string::npos);
+  }
+}
+
+TEST_F(DataFetchTest, WithoutASumAnotherVersionIsAnotherContent) {
+  add("a", {"short"});
+  bucket_->set("a", {"short"});
+  EXPECT_TRUE(fetch().is(Code::permanent));
+  add("gone", {"x"});
+  source_.files.erase(source_.files.begin());
+  ASSERT_TRUE(bucket_->remove("gone").ok());
+  EXPECT_TRUE(fetch().is(Code::permanent));
+}
+
+TEST_F(DataFetchTest, WhatIsReplacedAgainAndAgainIsGivenUp) {
+  const FakeBucket::Object object{long_, "", md5_of(long_)};
+  add("a", object);
+  int replaced = 0;
+  bucket_->before = [&](const std::string& what, const std::string&) -> Status {
+    if (what == "get") bucket_->set("a", object);
+    if (what == "get") ++replaced;
+    return {};
+  };
+  EXPECT_TRUE(fetch().is(Code::permanent));
+  EXPECT_EQ(replaced, 6);
+  bucket_->before = nullptr;
+}
+
+TEST_F(DataFetchTest, ReplacedBetweenTwoPartsByTheSame) {
+  const FakeBucket::Object object{long_, "", md5_of(long_), false};
+  add("a", object);
+  int gets = 0;
+  bucket_->before = [&](const std::string& what, const std::string&) -> Status {
+    if (what == "get" && ++gets == 2) bucket_->set("a", object);
+    return {};
+  };
+  ASSERT_TRUE(fetch().ok());
+  EXPECT_EQ(got("a"), long_);
+  EXPECT_EQ(gets, 4 + 1);
+}
+
+// One bit is turned in the first `times` gets.
+struct Damage {
+  const char* what;
+  std::string bytes;
+  bool crc;
+  const char* kind;  // of the sum
+  int times;
+  bool good;
+};
+
+TEST_F(DataFetchTest, DamageOnTheWay) {
+  const std::string rest(33, 'r');
+  std::vector<Damage> all = {
+      {"crc, one part", "short", true, "", 2, true},
+      {"crc, one part, always", "short", true, "", 99, false},
+      {"crc, parts", rest, true, "", 1, true},
+      {"crc, parts, always", rest, true, "", 99, false},
+      {"md5, one part", "short", false, "md5:", 2, true},
+      {"md5, always", "short", false, "md5:", 99, false},
+      {"sha256, parts", rest, false, "sha256:", 1, true},
+      {"sha256, always", rest, false, "sha256:", 99, false},
+      {"perhaps an md5", "short", false, "md5?:", 1, true},
+  };
+  for (const Damage& damage : all) {
+    SCOPED_TRACE(damage.what);
+    source_.files.clear();
+    const std::string kind = damage.kind;
+    std::string sum = kind.empty()        ? ""
+                      : kind == "sha256:" ? kind + sha256_hex(damage.bytes)
+                                          : kind + hex(md5(damage.bytes));
+    add("a", {damage.bytes, "", sum, damage.crc});
+    int left = damage.times;
+    bucket_->bend = [&](const std::string&, std::string& bytes) {
+      if (left-- > 0) bytes[0] ^= 1;
+    };
+    Status fetched = fetch();
+    EXPECT_EQ(fetched.ok(), damage.good);
+    if (damage.good) {
+      EXPECT_EQ(got("a"), damage.bytes);
+    } else {
+      EXPECT_TRUE(fetched.is(Code::transient));
+      EXPECT_NE(fetched.error().message.find("its checksum differs"), std::string::npos);
+      EXPECT_EQ(got("a"), "(none)");
+    }
+    EXPECT_FALSE(parts_left());
+    ASSERT_TRUE(remove_tree(dir_.path() + "/tree").ok());
+  }
+}
+
+TEST_F(DataFetchTest, AnETagThatIsNoMd5) {
+  add("a", {long_, "", "md5?:" + std::string(32, '0'), false});
+  ASSERT_TRUE(fetch().ok());
+  EXPECT_EQ(got("a"), long_);
+  EXPECT_EQ(bucket_->asked("get"), 8U);  // everything twice
+}
+
+TEST_F(DataFetchTest, MoreAndFewerBytesThanAnnouncedAreTriedAgain) {
+  for (int change : {-1, 1}) {
+    add("a", {"short"});
+    int left = 1;
+    bucket_->bend = [&](const std::string&, std::string& bytes) {
+      if (left-- > 0) bytes.resize(bytes.size() + static_cast<size_t>(change), 'x');
+    };
+    ASSERT_TRUE(fetch().ok()) << change;
+    EXPECT_EQ(got("a"), "short");
+    source_.files.clear();
+    ASSERT_TRUE(remove_tree(dir_.path() + "/tree").ok());
+  }
+}
+
+TEST_F(DataFetchTest, WhoIsAskedMeanwhileCanEndIt) {
+  add("a", {"x"});
+  std::atomic<bool> polled{false};
+  bucket_->before = [&](const std::string& what, const std::string&) -> Status {
+    while (what == "get" && !polled) std::this_thread::yield();
+    return {};
+  };
+  options_.poll = [&]() -> Status {
+    polled = true;
+    return Error{Code::cancelled, "enough", ""};
+  };
+  EXPECT_TRUE(fetch().is(Code::cancelled));
+}
+
+}  // namespace
+}  // namespace baton

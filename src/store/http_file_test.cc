@@ -1,0 +1,174 @@
+#include "store/http_file.h"
+
+#include <gtest/gtest.h>
+
+#include "base/text.h"
+#include "net/test_server.h"
+
+namespace baton {
+namespace {
+
+class HttpFileTest : public testing::Test {
+ protected:
+  HttpFileTest() { clock_.set_auto_advance(true); }
+
+  std::unique_ptr<Bucket> file(const std::string& path = "/dir/f.bin?x=1") {
+    return make_http_file(server_.url() + path, make_http_client(), clock_);
+  }
+  void script(TestScript script) { server_.set_script(std::move(script)); }
+  static TestReply whole(const std::string& body, Headers headers = {{"ETag", "\"1\""}}) {
+    return {.body = body, .headers = std::move(headers)};
+  }
+  Result<std::string> read(Bucket& bucket, std::optional<BucketRange> range = std::nullopt,
+                           const std::string& expected = "", const std::string& key = "f.bin") {
+    std::string bytes;
+    auto object = bucket.get(key, range, expected, [&](std::string_view piece) -> Status {
+      bytes += piece;
+      return {};
+    });
+    if (!object.ok()) return object.error();
+    return bytes;
+  }
+
+  TestServer server_{[](const TestRequest&) { return TestReply{}; }};
+  ManualClock clock_;
+};
+
+TEST_F(HttpFileTest, IsABucketOfOneObject) {
+  script([](const TestRequest&) {
+    return whole("content", {{"ETag", "\"1\""}, {"Accept-Ranges", "bytes"}});
+  });
+  auto bucket = file();
+  EXPECT_FALSE(bucket->honours_ranges());  // not known yet
+  auto page = bucket->list("", "", "", false, 10);
+  ASSERT_TRUE(page.ok());
+  ASSERT_EQ(page->objects.size(), 1U);
+  EXPECT_EQ(page->objects[0].key, "f.bin");
+  EXPECT_EQ(page->objects[0].size, 7U);
+  EXPECT_EQ(page->objects[0].version, "\"1\"");
+  EXPECT_TRUE(bucket->honours_ranges());
+  EXPECT_EQ(*read(*bucket, std::nullopt, "\"1\""), "content");
+  EXPECT_TRUE(read(*bucket, std::nullopt, "\"2\"").is(Code::transient));
+  EXPECT_TRUE(read(*bucket, std::nullopt, "", "other").is(Code::not_found));
+  EXPECT_EQ(bucket->name(), server_.url() + "/dir/f.bin");  // a query may be a secret
+}
+
+TEST_F(HttpFileTest, CannotBeWritten) {
+  auto bucket = file();
+  EXPECT_TRUE(bucket->put("f.bin", "x", 0, Write::replace).is(Code::unsupported));
+  EXPECT_TRUE(bucket->remove("f.bin").is(Code::unsupported));
+  EXPECT_TRUE(bucket->begin_upload("f.bin", std::nullopt).is(Code::unsupported));
+  EXPECT_TRUE(bucket->upload_part("f.bin", "", 1, "x", 0).is(Code::unsupported));
+  EXPECT_TRUE(bucket->finish_upload("f.bin", "", {}, 0, Write::replace).is(Code::unsupported));
+  EXPECT_TRUE(bucket->abort_upload("f.bin", "").is(Code::unsupported));
+  EXPECT_EQ(server_.requests().size(), 0U);
+}
+
+TEST_F(HttpFileTest, StatusesAreSorted) {
+  const std::vector<std::pair<int, Code>> all = {
+      {404, Code::not_found}, {410, Code::not_found}, {401, Code::denied},
+      {403, Code::denied},    {429, Code::transient}, {503, Code::transient},
+      {500, Code::transient}, {501, Code::permanent}, {400, Code::permanent}};
+  for (const auto& [status, code] : all) {
+    script([status = status](const TestRequest&) { return TestReply{.status = status}; });
+    auto got = read(*file());
+    EXPECT_TRUE(got.is(code)) << status;
+    EXPECT_EQ(got.error().message.find("x=1"), std::string::npos);
+  }
+}
+
+TEST_F(HttpFileTest, RetryAfterHoldsBack) {
+  script([](const TestRequest&) {
+    return TestReply{.status = 503, .headers = {{"Retry-After", "7"}}};
+  });
+  auto bucket = file();
+  EXPECT_EQ(bucket->hold_ms(), 0);
+  EXPECT_FALSE(read(*bucket).ok());
+  EXPECT_EQ(bucket->hold_ms(), 7000);
+}
+
+TEST_F(HttpFileTest, ARangeIsOneOrItIsRefused) {
+  script([](const TestRequest& request) {
+    for (const auto& [name, value] : request.headers)
+      if (name == "Range" && value == "bytes=2-4")
+        return TestReply{.status = 206,
+                         .body = "nte",
+                         .headers = {{"ETag", "\"1\""}, {"Content-Range", "bytes 2-4/7"}}};
+    return whole("content");
+  });
+  auto bucket = file();
+  EXPECT_EQ(*read(*bucket, BucketRange{2, 3}), "nte");
+  EXPECT_TRUE(read(*bucket, BucketRange{3, 3}).is(Code::unsupported));
+}
+
+TEST_F(HttpFileTest, WithoutHeadTheFirstByteTells) {
+  script([](const TestRequest& request) {
+    if (request.method == "HEAD") return TestReply{.status = 403};
+    return TestReply{.status = 206,
+                     .body = "c",
+                     .headers = {{"Last-Modified", "today"}, {"Content-Range", "bytes 0-0/7"}}};
+  });
+  auto bucket = file();
+  auto object = bucket->head("f.bin");
+  ASSERT_TRUE(object.ok());
+  EXPECT_EQ(object->size, 7U);
+  EXPECT_EQ(object->version, "today");
+  EXPECT_TRUE(bucket->honours_ranges());
+}
+
+TEST_F(HttpFileTest, AServerThatTellsNothingIsUnsupported) {
+  script([](const TestRequest& request) {
+    return request.method == "HEAD" ? TestReply{.status = 405} : whole("content");
+  });
+  EXPECT_TRUE(file()->head("f.bin").is(Code::unsupported));
+  script([](const TestRequest& request) {
+    if (request.method == "HEAD") return TestReply{.status = 403};
+    return TestReply{.body = std::string(1 << 20, 'x'), .repeat = 3};
+  });
+  EXPECT_TRUE(file()->head("f.bin").is(Code::unsupported));
+  script([](const TestRequest&) { return TestReply{.body = "content", .chunked = true}; });
+  EXPECT_TRUE(read(*file()).is(Code::unsupported));
+}
+
+TEST_F(HttpFileTest, RedirectsOfEveryFormAreFollowed) {
+  const std::string self = server_.url();
+  for (const std::string& location :
+       {self + "/x/to", self.substr(5) + "/x/to", std::string("/x/to"), std::string("../x/to"),
+        std::string("to")}) {
+    script([&](const TestRequest& request) {
+      bool there = ends_with(request.target, "to");
+      return there ? whole("moved") : TestReply{.status = 302, .headers = {{"Location", location}}};
+    });
+    auto bucket = file();
+    EXPECT_EQ(*read(*bucket), "moved") << location;
+    size_t before = server_.requests().size();
+    EXPECT_EQ(*read(*bucket), "moved");
+    EXPECT_EQ(server_.requests().size(), before + 1);  // straight to where it led
+  }
+}
+
+TEST_F(HttpFileTest, WhereItLedHasLapsed) {
+  std::string good = "/one";
+  script([&](const TestRequest& request) {
+    if (request.target == "/dir/f.bin?x=1")
+      return TestReply{.status = 307, .headers = {{"Location", good}}};
+    return request.target == good ? whole("moved") : TestReply{.status = 403};
+  });
+  auto bucket = file();
+  EXPECT_EQ(*read(*bucket), "moved");
+  good = "/two";
+  EXPECT_EQ(*read(*bucket), "moved");
+}
+
+TEST_F(HttpFileTest, CirclesEnd) {
+  script([](const TestRequest&) {
+    return TestReply{.status = 301, .headers = {{"Location", "/again"}}};
+  });
+  auto got = read(*file());
+  EXPECT_TRUE(got.is(Code::permanent));
+  EXPECT_NE(got.error().message.find("redirects in a circle"), std::string::npos);
+  EXPECT_EQ(server_.requests().size(), 6U);
+}
+
+}  // namespace
+}  // namespace baton
