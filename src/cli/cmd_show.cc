@@ -6,6 +6,7 @@
 #include "cli/session.h"
 #include "cli/table.h"
 #include "control/inspect.h"
+#include "ledger/data_listing.h"
 #include "os/files.h"
 
 namespace baton {
@@ -88,7 +89,8 @@ std::string what_now(const History& history) {
 std::string pin_text(const Job& job, const DataMount& mount) {
   for (const DataPin& pin : job.data)
     if (pin.destination == mount.destination)
-      return fmt::format(", {} files with {}", pin.files, human_size(pin.bytes));
+      return fmt::format(", {} files with {} (--data lists them)", pin.files,
+                         human_size(pin.bytes));
   return mount.mounted ? ", mounted" : "";
 }
 
@@ -126,9 +128,42 @@ std::string text(const Context& context, const Session& session, const History& 
   return text;
 }
 
+// Verified before a line of it is printed.
+Status print_listing(Context& context, ObjectStore& store, const Job& job, const DataPin& pin) {
+  auto frame = load_listing(store, job, pin);
+  if (frame.is(Code::not_found))
+    return Error{Code::not_found, "the listing of data " + printable(pin.destination) + " is gone",
+                 "`baton store check` tells what else is missing"};
+  if (!frame.ok()) return frame.error();
+  BATON_TRY(unpack_listing(*frame, pin.digest, nullptr));
+  context.terminal.print(fmt::format("# {}: SIZE CONTENT NAME of {} files, SHA-256 {}\n",
+                                     printable(pin.destination), pin.files, pin.digest));
+  std::string rest;
+  return unpack_listing(*frame, pin.digest, [&](std::string_view piece) {
+    rest += piece;
+    std::string text;
+    size_t begin = 0;
+    for (size_t end = rest.find('\n'); end != std::string::npos; end = rest.find('\n', begin)) {
+      text += printable(rest.substr(begin, end - begin)) + "\n";
+      begin = end + 1;
+    }
+    rest.erase(0, begin);
+    context.terminal.print(text);
+  });
+}
+
+Result<int> list_data_of(Context& context, ObjectStore& store, const Job& job) {
+  if (job.data.empty())
+    return Error{Code::not_found, "job " + job.id + " has no data that was fetched from a URL",
+                 "directories of the machine and mounted buckets are not listed"};
+  for (const DataPin& pin : job.data) BATON_TRY(print_listing(context, store, job, pin));
+  return 0;
+}
+
 Result<int> run(Context& context) {
   BATON_ASSIGN(Session session, open_session(context));
   BATON_ASSIGN(History history, open_job(session, context.arguments.text("JOB")));
+  if (context.arguments.has("--data")) return list_data_of(context, *session.store, history.job());
   if (!context.arguments.has("--json")) {
     context.terminal.print(text(context, session, history));
     return 0;
@@ -155,6 +190,7 @@ Command show_command() {
       "  touch \"$(baton show latest --json | jq -r .notice_file)\"\n";
   command.positionals = {{"JOB", "the job", Names::job}};
   command.options = {json_option(), store_option()};
+  command.options.push_back({"--data", "", "", "list the files of its data that came from URLs"});
   command.run = run;
   return command;
 }

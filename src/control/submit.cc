@@ -34,7 +34,7 @@ Status look_at_bucket(SubmitParts& parts, const std::string& url, const std::str
 }
 
 // Which files there are, so that every attempt sees the same, or is told that they have changed.
-Status pin_data(SubmitParts& parts, Job& job) {
+Status pin_data(SubmitParts& parts, Job& job, std::vector<PackedListing>& listings) {
   job.data.clear();
   for (const DataMount& mount : job.spec.data) {
     if (!is_url(mount.source)) continue;
@@ -49,38 +49,42 @@ Status pin_data(SubmitParts& parts, Job& job) {
     auto source = list_data(mount.source, parts.open_data, parts.ledger.clock(), found);
     parts.progress.finish("");
     if (!source.ok()) return source.error().within("data " + mount.destination);
-    job.data.push_back(
-        {mount.destination, data_digest(source->files), source->files.size(), source->bytes()});
+    BATON_ASSIGN(PackedListing listing, pack_listing(source->files));
+    job.data.push_back({mount.destination, listing.digest, source->files.size(), source->bytes()});
+    listings.push_back(std::move(listing));
   }
   return {};
 }
 
 }  // namespace
 
-Result<CodeSnapshot> prepare(SubmitParts& parts, Job& job) {
+Result<Prepared> prepare(SubmitParts& parts, Job& job) {
   if (is_url(job.spec.results)) BATON_TRY(look_at_bucket(parts, job.spec.results, "results"));
-  BATON_TRY(pin_data(parts, job));
-  CodeSnapshot code;
+  Prepared prepared;
+  BATON_TRY(pin_data(parts, job, prepared.listings));
   if (job.spec.code) {
     CodeOptions options;
     options.exclude = not_code(job, parts.settings);
-    BATON_ASSIGN(code, snapshot_code(*job.spec.code, options));
-    job.code_tree = code.tree_hash;
+    BATON_ASSIGN(prepared.code, snapshot_code(*job.spec.code, options));
+    job.code_tree = prepared.code.tree_hash;
   }
   auto image = parts.images.ensure(job.spec.image, parts.progress);
   parts.progress.finish("");
   if (!image) return image.error();
   job.image = image->record;
-  return code;
+  return prepared;
+}
+
+Result<std::string> store_prepared(ObjectStore& store, const Job& job, const Prepared& prepared) {
+  BATON_TRY(store_listings(store, job, prepared.listings));
+  if (prepared.code.tree_hash.empty()) return std::string();
+  return store_code(store, prepared.code);
 }
 
 Result<Job> submit(SubmitParts& parts, Job job) {
-  BATON_ASSIGN(CodeSnapshot code, prepare(parts, job));
+  BATON_ASSIGN(Prepared prepared, prepare(parts, job));
   BATON_TRY(parts.ledger.add_job(job));
-  std::string object;
-  if (!code.tree_hash.empty()) {
-    BATON_ASSIGN(object, store_code(parts.ledger.store(), code));
-  }
+  BATON_ASSIGN(std::string object, store_prepared(parts.ledger.store(), job, prepared));
   BATON_TRY(parts.ledger.add_created(job, object));
   return job;
 }

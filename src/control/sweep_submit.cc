@@ -134,12 +134,9 @@ Result<std::vector<WarmPoint>> warm_points(const Job& base, const SweepHistory& 
 }
 
 Status submit_sweep(SubmitParts& parts, SweepLedger& sweeps, Sweep& sweep) {
-  BATON_ASSIGN(CodeSnapshot code, prepare(parts, sweep.base));
+  BATON_ASSIGN(Prepared prepared, prepare(parts, sweep.base));
   BATON_TRY(sweeps.add_sweep(sweep));
-  std::string object;
-  if (!code.tree_hash.empty()) {
-    BATON_ASSIGN(object, store_code(sweeps.store(), code));
-  }
+  BATON_ASSIGN(std::string object, store_prepared(sweeps.store(), sweep.base, prepared));
   return sweeps.add_created(sweep, object);
 }
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "ledger/data_listing.h"
 #include "ledger/keys.h"
 
 namespace baton {
@@ -32,7 +33,7 @@ Result<JobObjects> list_objects(ObjectStore& store, const std::string& prefix) {
 
 bool known_name(const std::string& name) {
   for (const char* folder :
-       {"events/", "beats/", "logs/", "metrics/", "commits/", "blobs/", "start/"})
+       {"events/", "beats/", "logs/", "metrics/", "commits/", "blobs/", "start/", "data/"})
     if (starts_with(name, folder)) return true;
   return name == "job.json";
 }
@@ -57,6 +58,8 @@ class JobCheck {
     if (facts_.recorded && !facts_.cut_off) {
       check_streams(objects_, facts_);
       BATON_TRY(check_commits(store_, objects_, job_, options_, facts_));
+      if (submitted_ && job_.sweep.empty())
+        BATON_TRY(check_listings(store_, job_, "job " + facts_.id, options_, facts_.findings));
     }
     return std::move(facts_);
   }
@@ -161,7 +164,10 @@ class JobCheck {
     }
     if (number != facts_.summary.events + 1) return {};  // behind something missing or damaged
     apply(facts_.summary, *event, job_.spec.retries, job_.spec.max_preemptions);
-    if (event->type == EventType::created) facts_.code_object = event->code_object;
+    if (event->type == EventType::created) {
+      facts_.code_object = event->code_object;
+      submitted_ = event->nonce == job_.nonce;
+    }
     if (event->type == EventType::created || event->type == EventType::resumed)
       facts_.stretch = number;
     return {};
@@ -196,6 +202,7 @@ class JobCheck {
   JobObjects objects_;
   Job job_;
   bool record_there_ = false;
+  bool submitted_ = false;  // by its submitter, not given up by a collector
   JobFacts facts_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/ids.h"
 #include "base/text.h"
+#include "ledger/data_listing.h"
 #include "model/sweep.h"
 
 namespace baton {
@@ -78,7 +79,7 @@ class SweepCheck {
       return;
     }
     bool known = name == "sweep.json" || name == "summary.json" || name == "tuner.json" ||
-                 starts_with(name, "beats/");
+                 starts_with(name, "beats/") || starts_with(name, "data/");
     if (!known)
       findings_.push_back(
           {key, "unknown object", "baton writes nothing of this name and never reads it", true});
@@ -104,6 +105,7 @@ class SweepCheck {
                          id_, number - 1, bytes.ok() ? good.error().message : "it is missing"));
       return {};
     }
+    BATON_TRY(check_listings(store_, sweep_.base, "sweep " + id_, options_, findings_));
     if (!state.code_object.empty())
       users_[state.code_object].push_back({id_, sweep_.base.code_tree, state.ended});
     return {};
