@@ -8,10 +8,12 @@
 #include <map>
 #include <set>
 
+#include "base/crc32c.h"
 #include "base/hash.h"
 #include "base/ids.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "ledger/data_listing.h"
 #include "ledger/keys.h"
 #include "ledger/ledger.h"
 #include "model/commit.h"
@@ -147,12 +149,28 @@ class StoreCopy {
     auto head = to_.head(code);
     auto own = from_.head(code);
     if (!own.ok()) return own.error();
-    if (head.ok() && head->size == own->size) {
-      ++present_;
-      return {};
-    }
     if (!head.ok() && !head.is(Code::not_found)) return head.error();
+    if (head.ok() && head->size == own->size) {
+      BATON_ASSIGN(bool same, have_same_crc(code, own->sum, head->sum));
+      if (same) {
+        ++present_;
+        return {};
+      }
+    }
     return copy_object(code, head.ok());
+  }
+
+  // Reads only where a service does not tell.
+  Result<bool> have_same_crc(const std::string& key, std::string a, std::string b) {
+    BATON_TRY(tell_crc(from_, key, a));
+    BATON_TRY(tell_crc(to_, key, b));
+    return a == b;
+  }
+  static Status tell_crc(ObjectStore& store, const std::string& key, std::string& sum) {
+    if (starts_with(sum, "crc32c:")) return {};
+    BATON_ASSIGN(std::string bytes, store.get(key, kMaxObject));
+    sum = "crc32c:" + crc32c_text(crc32c(bytes));
+    return {};
   }
 
   // Only now is there a job: record, marker, events in their order, entry in the index.
@@ -215,8 +233,10 @@ class StoreCopy {
 
   Status copy_object(const std::string& key, bool perhaps_there) {
     BATON_ASSIGN(std::string bytes, from_.get(key, kMaxObject));
-    if (std::string hash = content_hash(key); !hash.empty() && !is_intact(hash, bytes))
-      return Error{Code::corrupt, key + " is damaged and was not copied", ""};
+    std::string hash = content_hash(key), listing = listing_digest(key);
+    bool good = (hash.empty() || is_intact(hash, bytes)) &&
+                (listing.empty() || unpack_listing(bytes, listing, nullptr).ok());
+    if (!good) return Error{Code::corrupt, key + " is damaged and was not copied", ""};
     if (!perhaps_there) {
       Status created = to_.create(key, bytes);
       if (created.ok()) {

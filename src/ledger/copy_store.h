@@ -26,9 +26,10 @@ struct CopyOptions {
 // Makes `to` hold every job and sweep of `from`. What is there already, byte for byte, is passed
 // over, so that a copy that was cut off goes on, and a later one adds what is new. What is there
 // with other bytes is never touched: its job is left as it is and named. Blobs are compared with
-// their SHA-256 on the way; code of the same name and size is taken for the same. Safe beside live
-// jobs in `from`, whose state is copied as it was at one moment; in `to`, nothing else may write
-// the same jobs, nor collect garbage. docs/store-format.md, section 12, has the order of writes.
+// their SHA-256 on the way; code by its CRC-32C, which a bucket tells without its being read. Safe
+// beside live jobs in `from`, whose state is copied as it was at one moment; in `to`, nothing else
+// may write the same jobs, nor collect garbage. docs/store-format.md, section 12, has the order of
+// writes.
 Result<CopyReport> copy_store(ObjectStore& from, ObjectStore& to, const CopyOptions& options);
 
 }  // namespace baton

@@ -1,12 +1,12 @@
 #include <fmt/format.h>
 
+#include "ledger/keys.h"
 #include "ledger/ledger.h"
 
 namespace baton {
 namespace {
 
 constexpr const char* kKey = "baton.json";
-constexpr const char* kProbe = "probe/";  // of a bucket, by one who was killed before its first use
 constexpr uint64_t kMaxBytes = 64 << 10;
 
 Status check(const std::string& bytes, const std::string& what) {
@@ -25,7 +25,7 @@ Status check(const std::string& bytes, const std::string& what) {
 Status create_store(ObjectStore& store) {
   BATON_ASSIGN(ListPage page, store.list("", {.limit = 2, .directories = true}));
   for (const ObjectInfo& entry : page.objects) {
-    if (entry.key == kProbe) continue;
+    if (entry.key == kProbePrefix) continue;
     return Error{Code::invalid,
                  fmt::format("{} is no store of baton's: it has no {}, but holds {}", store.name(),
                              kKey, entry.key),

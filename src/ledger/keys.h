@@ -10,6 +10,9 @@
 
 namespace baton {
 
+// What a bucket was tried with, left by one who was killed before its first use.
+constexpr char kProbePrefix[] = "probe/";
+
 std::string job_prefix(const std::string& job);     // "jobs/<job>/"
 std::string job_key(const std::string& job);        // "jobs/<job>/job.json"
 std::string events_prefix(const std::string& job);  // "jobs/<job>/events/"

@@ -56,8 +56,11 @@ class StoreCheck {
       return false;
     }
     if (!status.is(Code::corrupt) && !status.is(Code::not_found)) return status.error();
-    BATON_ASSIGN(ListPage page, store_.list("", {.limit = 1, .directories = true}));
-    if (page.objects.empty()) return status.error();  // an empty place is no damaged store
+    BATON_ASSIGN(ListPage page, store_.list("", {.limit = 2, .directories = true}));
+    // An empty place is no damaged store, nor is one where a bucket was only tried.
+    bool empty =
+        page.objects.empty() || (page.objects.size() == 1 && page.objects[0].key == kProbePrefix);
+    if (empty && status.is(Code::not_found)) return status.error();
     damage(
         "baton.json", status.is(Code::corrupt) ? "damaged format file" : "missing format file",
         fmt::format("no command but this one works on the store ({}); put back {{\"format\": {}}}",
