@@ -1,9 +1,10 @@
 """Commits on a deadline over a slow line: the program is ended early enough for what it has saved to arrive."""
 import datetime
 import json
+import urllib.request
 
 from fault_proxy import FaultProxy
-from test_data import behind
+from data_places import behind, plain
 from test_s3 import cloud, s3  # noqa: F401  (fixtures)
 
 SIZE = 4_000_000
@@ -58,3 +59,30 @@ done"""
         cloud("run", cloud.spec(program))
     assert len(sent) == 3 + 2 and sum(sent.values()) < (12 + 2 * 4 + 1) << 20, sent
     assert [c["new_bytes"] for c in cloud.show()["commits"]] == [12 << 20, 4 << 20, 4 << 20]
+
+
+def test_the_order_of_what_is_sent_on_a_notice(cloud, s3):
+    """The final commit, whole; then the rest of the output, which nobody else has; and what can be made from the commit last, by
+    the next attempt: the results. Every line of them is there once."""
+    writes = []
+    program = """trap '' TERM
+i=$(cat $BATON_CHECKPOINT_DIR/i 2>/dev/null || echo 0)
+while [ $i -lt 8 ]; do
+  [ $i -eq 4 ] && [ $BATON_ATTEMPT -eq 1 ] && { echo half; while [ ! -e $BATON_PREEMPT_FILE ]; do sleep 0.02; done
+    head -c 5000000 /dev/urandom > $BATON_CHECKPOINT_DIR/w; echo last words; exit 0; }
+  i=$((i+1)); echo "line $i" >> $BATON_RESULTS_DIR/log.csv; echo $i > $BATON_CHECKPOINT_DIR/i
+done"""
+    with FaultProxy(s3, lambda n, method, path, h: writes.append(path) if method in ("PUT", "POST") else None) as proxy, \
+            behind(cloud, proxy):
+        results = f"s3://store/{cloud.prefix}-results"
+        agent = cloud.start("run", cloud.spec(program, extra=f"checkpoint: {{every: 1h}}\nresults: {results}\n"))
+        cloud.wait_for_output("half")
+        cloud("preempt", "latest")
+        assert agent.wait(timeout=100) == 0, agent.stderr.read()
+    job = cloud.show()["id"]
+    at = lambda part: [n for n, path in enumerate(writes) if part in path]
+    (manifest,) = at("/commits/00000001-1.json")
+    assert max(at("/blobs/1/")) < manifest < max(at("/logs/1/")) < min(at("-results/"))
+    assert "last words" in cloud("logs", job, "--attempt", "1").stdout
+    with urllib.request.urlopen(plain("GET", f"{cloud.url}/store/{cloud.prefix}-results/{job}/log.csv"), timeout=30) as reply:
+        assert reply.read().decode() == "".join(f"line {n}\n" for n in range(1, 9))

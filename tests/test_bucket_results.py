@@ -6,7 +6,7 @@ import urllib.request
 import pytest
 
 from fault_proxy import FaultProxy
-from test_data import behind, plain
+from data_places import behind, plain
 from test_s3 import aws, cloud, s3  # noqa: F401  (fixtures)
 
 

@@ -60,6 +60,33 @@ def test_what_differs_is_left_and_named(cli):
     assert len(good(cli, other)) == 3
 
 
+def test_code_of_the_same_name_and_size_is_compared(cloud):
+    """With a directory by reading it, with a bucket by the checksum that it tells."""
+    bucket = cloud.env.pop("BATON_STORE")
+    cloud("run", cloud.spec("echo fine"))
+    store = cloud.dir / "home" / "store"
+    (code,) = store.glob("code/??/*")
+    for other in (cloud.dir / "other", bucket):
+        copy(cloud, store, other)
+        assert json.loads(copy(cloud, store, other, "--json").stdout)["objects"] == 0
+    good = code.read_bytes()
+    code.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    for other in (cloud.dir / "other", bucket):
+        assert f"holds a different code/{code.parent.name}/{code.name}, and nothing is overwritten" in copy(cloud, store, other, check=1).stderr
+    assert next((cloud.dir / "other").glob("code/??/*")).read_bytes() == good
+
+
+def test_a_place_that_was_only_tried_holds_no_store(cli):
+    probe = cli.dir / "tried" / "probe" / "one"
+    probe.parent.mkdir(parents=True)
+    probe.write_text("")
+    done = cli("store", "check", "--store", cli.dir / "tried", check=1)
+    assert "nothing is stored at" in done.stderr and "missing format file" not in done.stdout + done.stderr
+    (cli.dir / "tried" / "jobs").mkdir()
+    (cli.dir / "tried" / "jobs" / "one").write_text("")
+    assert "missing format file" in cli("store", "check", "--store", cli.dir / "tried", check=None).stdout
+
+
 def test_a_damaged_blob_is_not_spread(cli):
     cli("run", cli.spec(PROGRAM))
     store = cli.dir / "home" / "store"
