@@ -417,5 +417,15 @@ TEST_F(StoreCheckTest, SaysNothingOfALiveStore) {
   user_thread.join();
 }
 
+TEST(StoreCheckPlaces, OneThatWasOnlyTriedIsNoDamagedStore) {
+  auto store = make_mem_store();
+  ASSERT_TRUE(store->create("probe/x", "").ok());
+  EXPECT_TRUE(check_store(*store, true, nullptr).is(Code::not_found));
+  ASSERT_TRUE(store->create("jobs/x", "").ok());
+  auto findings = check_store(*store, true, nullptr);
+  ASSERT_TRUE(findings.ok());
+  EXPECT_EQ(findings->front().kind, "missing format file");
+}
+
 }  // namespace
 }  // namespace baton
