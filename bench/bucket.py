@@ -37,10 +37,12 @@ SLACK = 512 * MIB  # of memory that is free while a tool runs
 LIMIT = 300  # seconds, of one tool's one transfer
 
 RCLONE = ["--config", "/dev/null", "--s3-no-check-bucket"]
-# The fastest of those tried: more and fewer transfers, parts of 5, 16 and 64 MiB, 1 to 4 streams a file.
-RCLONE_TUNED = ["--transfers", "16", "--checkers", "16", "--s3-upload-concurrency", "4", "--s3-chunk-size", "16M", "--no-check-dest",
-                "--no-update-modtime"]
-AWS_TUNED = ["max_concurrent_requests = 10", "multipart_chunksize = 64MB", "max_queue_size = 10000"]
+RCLONE_COMMON = ["--no-check-dest", "--no-update-modtime"]
+# The fastest of those tried: 2 to 32 transfers, parts of 8 to 64 MiB, 1 to 8 of them at once, 0 to 4 streams a file; aws: 2 to 20
+# requests, parts of 16 to 256 MB. (`preferred_transfer_client = crt` of aws 2.9 does not connect to a server of one's own.)
+RCLONE_TUNED = {"large": ["--transfers", "4", "--s3-upload-concurrency", "4", "--s3-chunk-size", "64M", "--multi-thread-streams", "2"],
+                "small": ["--transfers", "16", "--checkers", "16", "--fast-list", "--s3-no-head"]}
+AWS_TUNED = {"large": ["max_concurrent_requests = 2", "multipart_chunksize = 128MB"], "small": ["max_concurrent_requests = 20"]}
 
 
 class Reserve:
@@ -150,7 +152,7 @@ def run(command, env):
     return time.monotonic() - begin, usage.ru_maxrss / 1024
 
 
-def commands(tool, options, url, place, env):
+def commands(tool, kind, options, url, place, env):
     """(upload of source/, download to back/), as command lines."""
     source, back = place / "source", place / "back"
     if tool.startswith("baton"):
@@ -160,12 +162,12 @@ def commands(tool, options, url, place, env):
         return ([options.binary, "up", source, "s3://bench/baton" + query],
                 [options.binary, "down", "s3://bench/baton/files" + query, back])
     if tool.startswith("rclone"):
-        words = [options.rclone, "copy", *RCLONE, *(RCLONE_TUNED if tool != "rclone-default" else [])]
+        words = [options.rclone, "copy", *RCLONE, *(RCLONE_COMMON + RCLONE_TUNED[kind] if tool != "rclone-default" else [])]
         words += ["--ignore-checksum", "--s3-disable-checksum"] if tool == "rclone-unchecked" else []
         return [*words, source, "R:bench/rclone"], [*words, "R:bench/rclone", back]
     if tool == "aws":
         config = place / "aws-config"
-        config.write_text("[default]\ns3 =\n" + "".join(f"  {line}\n" for line in AWS_TUNED))
+        config.write_text("[default]\ns3 =\n" + "".join(f"  {line}\n" for line in AWS_TUNED[kind]))
         env["AWS_CONFIG_FILE"] = str(config)
     words = [options.aws, "--endpoint-url", url, "s3", "cp", "--recursive", "--only-show-errors"]
     return [*words, source, "s3://bench/aws"], [*words, "s3://bench/aws", back]
@@ -198,8 +200,8 @@ def report(results, label, direction, tool, total, seconds, peak):
           + (f"   peak {peak:.0f} MiB" if peak else ""), flush=True)
 
 
-def measure(options, label, count, size, results):
-    with memory(huge=size > 100 * MIB) as place:
+def measure(options, kind, label, count, size, results):
+    with memory(huge=kind == "large") as place:
         make_files(place / "source", count, size)
         total = count * size
         reserve = Reserve(place, total * 3 + 2 * SLACK)
@@ -208,12 +210,12 @@ def measure(options, label, count, size, results):
             raw_speed(url, place, label, count, results)
         for round_number in range(options.rounds):
             for tool in options.tools:
-                if round_number and tool.startswith("aws"):
-                    continue  # takes long, and nothing hangs on some percent
+                if round_number and tool not in ("baton", "rclone"):
+                    continue  # the others take long, and nothing hangs on some percent
                 reserve.fill()
                 with serve(options, place) as url:
                     env = environment(url)
-                    for direction, command in zip(("up", "down"), commands(tool, options, url, place, env)):
+                    for direction, command in zip(("up", "down"), commands(tool, kind, options, url, place, env)):
                         with reserve.giving():
                             seconds, peak = run(command, env)
                         report(results, label, direction, tool, total, seconds, peak)
@@ -331,10 +333,10 @@ def main():
     options = parser.parse_args()
     results = []
     if "large" in options.only:
-        measure(options, f"{options.large_mib} MiB in 4 files", 4, options.large_mib // 4 << 20, results)
+        measure(options, "large", f"{options.large_mib} MiB in 4 files", 4, options.large_mib // 4 << 20, results)
     if "small" in options.only:
-        measure(options, f"{options.small} files of 16 KiB", options.small, 16 << 10, results)
-    if "commit" in options.only:
+        measure(options, "small", f"{options.small} files of 16 KiB", options.small, 16 << 10, results)
+    for _ in range(options.rounds if "commit" in options.only else 0):
         measure_commit(options, results)
     print_ratios(results)
     if options.json:
