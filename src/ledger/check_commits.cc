@@ -165,8 +165,9 @@ class CommitsCheck {
       facts_.findings.push_back(
           {prefix_ + folder, "unused objects",
            fmt::format(
-               "{} objects ({}) belong to no commit that job {} keeps; baton store gc removes them",
-               count, human_size(bytes), job_.id),
+               "{} ({}) in no commit that job {} keeps; baton store gc removes what is unused",
+               count == 1 ? "1 object" : fmt::format("{} objects", count), human_size(bytes),
+               job_.id),
            true});
     }
   }
