@@ -32,6 +32,7 @@ def test_a_sweep_from_start_to_end(cli):
     assert sum("started: x=" in line for line in lines) == 5
     assert sum(": loss" in line and "after" in line for line in lines) == 5
     assert "complete; 5/5 trials done; best loss" in lines[-1]
+    assert "--trials N` adds trials to it" in cli("sweep", "stop", "latest", check=None).stderr
     trials = results(cli)
     assert [t["trial"] for t in trials] == [1, 2, 3, 4, 5]
     for trial in trials:

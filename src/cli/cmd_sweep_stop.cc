@@ -28,8 +28,11 @@ Result<int> run(Context& context) {
   BATON_ASSIGN(SweepHistory history, open_sweep(session, context.arguments.text("SWEEP")));
   const std::string& id = history.sweep().base.id;
   if (history.state().ended)
-    return Error{Code::invalid, "sweep " + id + " has ended already",
-                 "`baton sweep resume " + id + "` continues it"};
+    return Error{
+        Code::invalid, "sweep " + id + " has ended already",
+        "`baton sweep resume " + id +
+            (history.state().outcome == SweepOutcome::complete ? " --trials N` adds trials to it"
+                                                               : "` continues it")};
   SweepEvent event;
   event.type = SweepEventType::stop_requested;
   event.reason = "asked for with baton sweep stop";
