@@ -41,7 +41,7 @@ Result<bool> check_access(Context& context) {
 Result<int> check(Context& context) {
   BATON_ASSIGN(bool usable, check_access(context));
   if (!usable) return kExitError;
-  BATON_ASSIGN(Session session, open_session(context));
+  BATON_ASSIGN(Session session, open_unchecked_session(context));
   TerminalProgress progress(context.terminal);
   auto findings =
       check_store(*session.store, !context.arguments.has("--shallow"),

@@ -6,33 +6,35 @@
 namespace baton {
 namespace {
 
-Result<Session> open_store(Context& context, const Settings& settings, bool create) {
+Result<Session> open_store(Context& context, const Settings& settings) {
   Session session;
   session.settings = settings;
   BATON_ASSIGN(session.store,
                context.parts.open_store(settings.store, join_path(settings.home, "buckets")));
-  BATON_TRY(check_store_format(*session.store, create));
   session.ledger = std::make_unique<Ledger>(*session.store, context.parts.clock);
   return session;
 }
 
 }  // namespace
 
-Result<Session> open_session(Context& context) {
+Result<Session> open_unchecked_session(Context& context) {
   BATON_ASSIGN(Settings settings,
                load_settings(context.parts.environment, context.arguments.text("--store")));
-  Error none{Code::not_found, "there is no job yet: nothing is stored at " + settings.store,
-             "`baton run` runs one; --store or BATON_STORE names another store"};
-  if (!is_bucket_url(settings.store) && !exists(settings.store)) return none;
-  auto session = open_store(context, settings, false);
-  if (session.is(Code::not_found)) return none;
+  return open_store(context, settings);
+}
+
+Result<Session> open_session(Context& context) {
+  BATON_ASSIGN(Session session, open_unchecked_session(context));
+  BATON_TRY(check_store_format(*session.store, /*create=*/false));
   return session;
 }
 
 Result<Session> make_session(Context& context) {
   BATON_ASSIGN(Settings settings,
                load_settings(context.parts.environment, context.arguments.text("--store")));
-  return open_store(context, settings, true);
+  BATON_ASSIGN(Session session, open_store(context, settings));
+  BATON_TRY(check_store_format(*session.store, /*create=*/true));
+  return session;
 }
 
 Result<History> open_job(Session& session, const std::string& word) {

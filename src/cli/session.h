@@ -20,6 +20,8 @@ struct Session {
 // Opens the store for a command that reads or changes what is there. Code::not_found when there is
 // none yet, and then none is made.
 Result<Session> open_session(Context& context);
+// The same without a look at the store's format: for the command that finds out what is damaged.
+Result<Session> open_unchecked_session(Context& context);
 // Opens the store, making it when absent: for `run` and `submit`.
 Result<Session> make_session(Context& context);
 

@@ -22,15 +22,21 @@ Status check(const std::string& bytes, const std::string& what) {
   return {};
 }
 
-Status create_store(ObjectStore& store) {
+// What it holds, by the name of one entry, other than where a bucket was tried; "" for nothing.
+Result<std::string> held(ObjectStore& store) {
   BATON_ASSIGN(ListPage page, store.list("", {.limit = 2, .directories = true}));
-  for (const ObjectInfo& entry : page.objects) {
-    if (entry.key == kProbePrefix) continue;
+  for (const ObjectInfo& entry : page.objects)
+    if (entry.key != kProbePrefix) return entry.key;
+  return std::string();
+}
+
+Status create_store(ObjectStore& store) {
+  BATON_ASSIGN(std::string entry, held(store));
+  if (!entry.empty())
     return Error{Code::invalid,
                  fmt::format("{} is no store of baton's: it has no {}, but holds {}", store.name(),
-                             kKey, entry.key),
+                             kKey, entry),
                  "choose an empty or a new place for the store"};
-  }
   Json json = {{"format", kFormatVersion}, {"about", "a store of baton, see docs/store-format.md"}};
   Status created = store.create(kKey, pretty_json(json));
   return created.is(Code::exists) ? check_store_format(store, false) : created;
@@ -43,8 +49,13 @@ Status check_store_format(ObjectStore& store, bool create) {
   if (bytes.ok()) return check(*bytes, store.name() + "/" + kKey);
   if (!bytes.is(Code::not_found)) return bytes.error();
   if (create) return create_store(store);
-  return Error{Code::not_found, "there is no store at " + store.name() + " yet",
-               "baton run makes one"};
+  BATON_ASSIGN(std::string entry, held(store));
+  if (!entry.empty())
+    return Error{Code::corrupt,
+                 fmt::format("{} has no {}, but holds {}", store.name(), kKey, entry),
+                 "`baton store check` tells what to do if it was a store of baton's"};
+  return Error{Code::not_found, "there is no job yet: nothing is stored at " + store.name(),
+               "`baton run` runs one; --store or BATON_STORE names another store"};
 }
 
 }  // namespace baton

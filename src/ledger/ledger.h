@@ -27,7 +27,8 @@ struct JobLine {
 };
 
 // Checks or writes baton.json: Code::too_new for a store of a later format. Call once after opening
-// a store. With create=false an empty store is Code::not_found.
+// a store. With create=false an empty store is Code::not_found, and one that lost baton.json
+// Code::corrupt.
 Status check_store_format(ObjectStore& store, bool create);
 
 // A job's history, read incrementally. Not thread-safe.

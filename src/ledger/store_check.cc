@@ -55,14 +55,17 @@ class StoreCheck {
       damage("baton.json", "newer format", status.error().message + "; use a newer baton");
       return false;
     }
-    if (!status.is(Code::corrupt) && !status.is(Code::not_found)) return status.error();
-    BATON_ASSIGN(ListPage page, store_.list("", {.limit = 2, .directories = true}));
-    // An empty place is no damaged store, nor is one where a bucket was only tried.
-    bool empty =
-        page.objects.empty() || (page.objects.size() == 1 && page.objects[0].key == kProbePrefix);
-    if (empty && status.is(Code::not_found)) return status.error();
+    if (!status.is(Code::corrupt)) return status.error();
+    BATON_ASSIGN(ListPage top, store_.list("", {.directories = true}));
+    auto holds = [&](const char* name) {
+      return std::any_of(top.objects.begin(), top.objects.end(),
+                         [&](const ObjectInfo& entry) { return entry.key == name; });
+    };
+    const bool there = holds("baton.json");
+    // Somebody's files, not a store.
+    if (!there && !holds("jobs/") && !holds("sweeps/")) return status.error();
     damage(
-        "baton.json", status.is(Code::corrupt) ? "damaged format file" : "missing format file",
+        "baton.json", there ? "damaged format file" : "missing format file",
         fmt::format("no command but this one works on the store ({}); put back {{\"format\": {}}}",
                     status.error().message, kFormatVersion));
     return true;

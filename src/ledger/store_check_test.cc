@@ -427,5 +427,13 @@ TEST(StoreCheckPlaces, OneThatWasOnlyTriedIsNoDamagedStore) {
   EXPECT_EQ(findings->front().kind, "missing format file");
 }
 
+TEST(StoreCheckPlaces, SomebodysFilesAreNoStore) {
+  auto store = make_mem_store();
+  ASSERT_TRUE(store->create("thesis/chapter-1", "").ok());
+  auto findings = check_store(*store, true, nullptr);
+  ASSERT_TRUE(findings.is(Code::corrupt));
+  EXPECT_NE(findings.error().message.find("holds thesis/"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace baton
