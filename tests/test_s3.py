@@ -235,6 +235,29 @@ def test_store_check_says_who_and_what_is_missing(cloud, s3):
     assert "no AWS credentials were found" in done.stderr and "~/.aws/credentials" in done.stderr
 
 
+ROLE = "arn:aws:iam::123456789012:role/trainer"
+
+
+def test_a_role_is_assumed_by_the_real_aws_command(cloud):
+    """Debian's AWS CLI is asked for the credentials of a role; it has those of an earlier sign-on in its own cache, so that
+    it needs no service to give them out: botocore's AssumeRoleCredentialFetcher names the file by what it asked for."""
+    aws_home = pathlib.Path(cloud.env["HOME"]) / ".aws"
+    (aws_home / "cli" / "cache").mkdir(parents=True)
+    (aws_home / "config").write_text(f"[profile trainer]\nregion = us-east-1\nrole_arn = {ROLE}\nsource_profile = base\n")
+    (aws_home / "credentials").write_text("[base]\naws_access_key_id = AKIABASE\naws_secret_access_key = not-to-be-seen\n")
+    asked = hashlib.sha1(json.dumps({"RoleArn": ROLE}, sort_keys=True).encode()).hexdigest()
+    keys = {"AccessKeyId": "ASIATRAINER", "SecretAccessKey": "not-to-be-seen-either", "SessionToken": "token-of-the-role",
+            "Expiration": "2037-01-01T00:00:00Z"}
+    (aws_home / "cli" / "cache" / f"{asked}.json").write_text(json.dumps({"Credentials": keys}))
+    env = {k: v for k, v in cloud.env.items() if not k.startswith("AWS_") or k == "AWS_ENDPOINT_URL"}
+    env.update(AWS_PROFILE="trainer", PATH="/usr/bin:/bin")
+    done = cloud("run", cloud.spec(), env=env)
+    assert "hello" in done.stdout
+    done = cloud("store", "check", env=env)
+    said = done.stdout + done.stderr
+    assert 'the credentials of profile "trainer" through `aws configure export-credentials`' in said and "not-to-be-seen" not in said
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_job_behind_a_faulty_network(cloud, s3, seed):
     """Every kind of fault, at random: the job ends as it should, nothing is lost, nothing is there twice."""

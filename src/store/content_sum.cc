@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "base/crc64.h"
 #include "base/encoding.h"
 #include "base/hash.h"
 #include "base/text.h"
@@ -47,9 +48,15 @@ std::string etag_sum(std::string_view etag, bool sure) {
 
 bool is_sure(std::string_view sum) { return !sum.empty() && !starts_with(sum, kGuess); }
 
+bool names_content(std::string_view sum) {
+  return starts_with(sum, "md5:") || starts_with(sum, "sha256:");
+}
+
 Result<bool> file_has_sum(const std::string& path, std::string_view sum) {
-  const bool sha256 = starts_with(sum, "sha256:");
-  BATON_ASSIGN(std::string got, sha256 ? hash_file<Sha256>(path) : hash_file<Md5>(path));
+  auto hash = starts_with(sum, "sha256:")      ? hash_file<Sha256>
+              : starts_with(sum, "crc64nvme:") ? hash_file<Crc64Nvme>
+                                               : hash_file<Md5>;
+  BATON_ASSIGN(std::string got, hash(path));
   return got == sum.substr(sum.find(':') + 1);
 }
 

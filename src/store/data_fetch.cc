@@ -267,7 +267,7 @@ class Fetch {
   }
   static bool follow(Partial& partial, const BucketObject& now) {
     const DataFile& file = partial.file();
-    return now.size == file.size && is_sure(now.sum) && now.sum == file.sum &&
+    return now.size == file.size && names_content(now.sum) && now.sum == file.sum &&
            partial.follow(now.version);
   }
 

@@ -1,10 +1,12 @@
 #include "store/data_fetch.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <thread>
 
+#include "base/crc64.h"
 #include "base/encoding.h"
 #include "base/hash.h"
 #include "os/files.h"
@@ -171,6 +173,8 @@ TEST_F(DataFetchTest, DamageOnTheWay) {
       {"md5, always", "short", false, "md5:", 99, false},
       {"sha256, parts", rest, false, "sha256:", 1, true},
       {"sha256, always", rest, false, "sha256:", 99, false},
+      {"crc64, parts", rest, false, "crc64nvme:", 1, true},
+      {"crc64, always", rest, false, "crc64nvme:", 99, false},
       {"perhaps an md5", "short", false, "md5?:", 1, true},
   };
   for (const Damage& damage : all) {
@@ -179,7 +183,9 @@ TEST_F(DataFetchTest, DamageOnTheWay) {
     const std::string kind = damage.kind;
     std::string sum = kind.empty()        ? ""
                       : kind == "sha256:" ? kind + sha256_hex(damage.bytes)
-                                          : kind + hex(md5(damage.bytes));
+                      : kind == "crc64nvme:"
+                          ? fmt::format("{}{:016x}", kind, crc64_nvme(damage.bytes))
+                          : kind + hex(md5(damage.bytes));
     add("a", {damage.bytes, "", sum, damage.crc});
     int left = damage.times;
     bucket_->bend = [&](const std::string&, std::string& bytes) {

@@ -22,7 +22,7 @@ struct DataFile {
   std::string sum = {};  // as BucketObject's
 
   // What tells this content from another one of that name: its sum, or else its version.
-  const std::string& content() const { return is_sure(sum) ? sum : version; }
+  const std::string& content() const { return names_content(sum) ? sum : version; }
 };
 
 struct DataSource {

@@ -38,8 +38,11 @@ std::string sum_of(const HttpResponse& reply, const S3Place& place) {
   std::string encryption = reply.header("x-amz-server-side-encryption");
   bool plain = (encryption.empty() || encryption == "AES256") &&
                reply.header("x-amz-server-side-encryption-customer-algorithm").empty();
-  if (!plain || ends_with(place.bucket, "--x-s3")) return "";
-  return etag_sum(reply.header("ETag"), place.endpoint.empty());
+  const bool is_md5 = plain && !ends_with(place.bucket, "--x-s3");
+  std::string etag = is_md5 ? etag_sum(reply.header("ETag"), place.endpoint.empty()) : "";
+  // Always of the whole object, also where that came in parts.
+  std::string crc = told_crc64(reply.header("x-amz-checksum-crc64nvme"));
+  return names_content(etag) || crc.empty() ? etag : crc;
 }
 
 std::string xml_escape(const std::string& text) {

@@ -65,6 +65,32 @@ class S3BucketTest : public testing::Test {
   std::shared_ptr<CountingCredentials> credentials_ = std::make_shared<CountingCredentials>();
 };
 
+// base64 of the check value of CRC-64/NVME, of an MD5 and of a SHA-256.
+TEST_F(S3BucketTest, TheBestChecksumIsTold) {
+  const std::string crc = "rosUhgp5mIg=", etag = '"' + std::string(32, 'a') + '"',
+                    sha = std::string(43, 'A') + "=", guess = "md5?:" + std::string(32, 'a');
+  struct Row {
+    Headers headers;
+    std::string sum;
+  };
+  const std::vector<Row> rows = {
+      {{{"ETag", etag}}, guess},
+      {{{"ETag", "\"" + std::string(32, 'a') + "-2\""}, {"x-amz-checksum-crc64nvme", crc}},
+       "crc64nvme:ae8b14860a799888"},
+      {{{"ETag", etag}, {"x-amz-checksum-crc64nvme", crc}}, "crc64nvme:ae8b14860a799888"},
+      {{{"ETag", etag}, {"x-amz-checksum-crc64nvme", "rosUhgp5"}}, guess},
+      {{{"ETag", etag}, {"x-amz-server-side-encryption", "aws:kms"}}, ""},
+      {{{"ETag", etag}, {"x-amz-checksum-sha256", sha}}, "sha256:" + std::string(64, '0')},
+      {{{"ETag", etag}, {"x-amz-checksum-sha256", sha}, {"x-amz-checksum-type", "COMPOSITE"}},
+       guess}};
+  for (const Row& row : rows) {
+    replies({{.body = "123456789", .headers = row.headers}});
+    auto told = bucket()->head("k");
+    ASSERT_TRUE(told.ok()) << told.error().message;
+    EXPECT_EQ(told->sum, row.sum);
+  }
+}
+
 TEST_F(S3BucketTest, APutCarriesConditionChecksumAndSignature) {
   ASSERT_TRUE(bucket()->put("a/k=1", "123456789", crc32c("123456789"), Write::if_absent).ok());
   TestRequest request = server_.requests().at(0);
