@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "base/text.h"
 #include "model/spec.h"
 
 namespace baton {
@@ -80,6 +81,15 @@ TEST(Override, MakesASpecOfNothing) {
   auto spec = with({"command=true"}, "");
   ASSERT_TRUE(spec.ok()) << spec.error().text();
   EXPECT_EQ(spec->command, "true");
+}
+
+TEST(Override, ErrorsCanBePrintedWhateverTheSpecHolds) {
+  auto spec = parse_spec("command: x\nparams: {\"lr\\b\": 1}\n", "baton.yaml",
+                         {parse_override("params.lr=2").value()});
+  ASSERT_FALSE(spec.ok());
+  for (const std::string& line : split(spec.error().message, '\n'))
+    EXPECT_EQ(printable(line), line);
+  EXPECT_NE(spec.error().message.find("did you mean"), std::string::npos);
 }
 
 TEST(Override, ErrorsNameTheSetting) {

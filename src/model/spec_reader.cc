@@ -55,7 +55,7 @@ std::string describe(const YamlNode& node) {
 
 std::string suggestion(const std::string& word, const std::vector<std::string>& candidates) {
   auto near = did_you_mean(word, candidates);
-  return near ? fmt::format("; did you mean \"{}\"?", *near) : "";
+  return near ? fmt::format("; did you mean \"{}\"?", printable(*near)) : "";
 }
 
 SpecReader::SpecReader(std::string file, std::vector<std::string> overrides,
