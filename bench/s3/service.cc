@@ -6,6 +6,7 @@
 #include "base/encoding.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "base/xml.h"
 
 namespace baton::bench {
 namespace {
@@ -29,19 +30,6 @@ std::string digest_of(const Request& request, uint64_t number) {
 }
 
 std::string quoted(const std::string& text) { return '"' + text + '"'; }
-
-std::string xml_text(const std::string& text) {
-  std::string out;
-  for (char c : text) {
-    if (c == '&')
-      out += "&amp;";
-    else if (c == '<')
-      out += "&lt;";
-    else
-      out += c;
-  }
-  return out;
-}
 
 std::string element(const std::string& name, const std::string& text) {
   return "<" + name + ">" + text + "</" + name + ">";
@@ -137,7 +125,7 @@ bool Service::begin(Connection& client, const Request& request) {
   }
   return client.reply(200, kXml,
                       element("InitiateMultipartUploadResult",
-                              element("Key", xml_text(request.path)) + element("UploadId", id)));
+                              element("Key", xml_escape(request.path)) + element("UploadId", id)));
 }
 
 bool Service::put_part(Connection& client, const Request& request,
@@ -172,8 +160,9 @@ bool Service::finish(Connection& client, const Request& request,
     digests += part.etag;
   }
   object.etag = quoted(hex(md5(digests)) + "-" + std::to_string(object.parts.size()));
-  std::string body = element("CompleteMultipartUploadResult",
-                             element("Key", xml_text(request.path)) + element("ETag", object.etag));
+  std::string body =
+      element("CompleteMultipartUploadResult",
+              element("Key", xml_escape(request.path)) + element("ETag", object.etag));
   return store(client, request, std::move(object), body);
 }
 
@@ -194,7 +183,7 @@ bool Service::list(Connection& client, const Request& request) {
   bool encode = word("encoding-type") == "url";
   auto shown = [&](const std::string& name) {
     std::string key = name.substr(bucket.size());
-    return encode ? percent_encode(key, true) : xml_text(key);
+    return encode ? percent_encode(key, true) : xml_escape(key);
   };
   std::string body = element("Name", bucket.substr(0, bucket.size() - 1)) +
                      element("KeyCount", std::to_string(entries.size())) +

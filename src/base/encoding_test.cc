@@ -72,6 +72,14 @@ TEST(Crc32c, LongRowsAsTheDefinition) {
   }
 }
 
+TEST(Xml, WhatIsEscapedIsReadBack) {
+  const std::string text = "a <b> & \"c\" &amp; ]]>";
+  EXPECT_EQ(xml_escape("<\"&\">"), "&lt;\"&amp;\"&gt;");
+  auto xml = parse_xml("<t>" + xml_escape(text) + "</t>", "it");
+  ASSERT_TRUE(xml.ok());
+  EXPECT_EQ(xml->text, text);
+}
+
 TEST(Xml, ReadsElementsTextAndEntities) {
   auto xml = parse_xml(
       "\xEF\xBB\xBF<?xml version=\"1.0\"?>\n<!-- c --><a:List xmlns=\"x>y\">\n <Name>b&amp;&#x41;"

@@ -8,19 +8,14 @@
 
 #include <algorithm>
 
+#include "base/encoding.h"
+
 namespace baton {
 namespace {
 
 template <size_t Size>
 std::string digits_of(const std::array<unsigned char, Size>& digest) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string text;
-  text.reserve(2 * Size);
-  for (unsigned char byte : digest) {
-    text += kHex[byte >> 4];
-    text += kHex[byte & 15];
-  }
-  return text;
+  return hex({reinterpret_cast<const char*>(digest.data()), Size});
 }
 
 }  // namespace

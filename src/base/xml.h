@@ -1,4 +1,4 @@
-// Reads the plain XML in which object stores and AWS answer.
+// Reads the plain XML in which object stores and AWS answer, and writes text into it.
 #pragma once
 
 #include <string>
@@ -25,5 +25,8 @@ struct Xml {
 // ever expanded but the five of XML itself and numeric ones). Attributes are passed over.
 // `what` names the source in the error, which is Code::transient: a reply cut off or garbled.
 Result<Xml> parse_xml(std::string_view text, const std::string& what);
+
+// `text` as it stands between tags; in HTML, too. Not for attributes: quotes stay.
+std::string xml_escape(std::string_view text);
 
 }  // namespace baton

@@ -3,23 +3,13 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "base/xml.h"
 #include "model/sweep_params.h"
 
 namespace baton {
 namespace {
 
-std::string html(const std::string& text) {
-  std::string out;
-  for (char c : printable(text)) {
-    if (c == '<')
-      out += "&lt;";
-    else if (c == '&')
-      out += "&amp;";
-    else
-      out += c;
-  }
-  return out;
-}
+std::string html(const std::string& text) { return xml_escape(printable(text)); }
 
 // JSON inside of a script element: "</script>" and "<!--" must not appear in it.
 std::string script_json(const Json& json) {

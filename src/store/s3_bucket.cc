@@ -45,22 +45,6 @@ std::string sum_of(const HttpResponse& reply, const S3Place& place) {
   return names_content(etag) || crc.empty() ? etag : crc;
 }
 
-std::string xml_escape(const std::string& text) {
-  std::string out;
-  for (char c : text) {
-    if (c == '&') {
-      out += "&amp;";
-    } else if (c == '<') {
-      out += "&lt;";
-    } else if (c == '>') {
-      out += "&gt;";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
 // One request, before it is signed.
 struct Call {
   std::string method;
