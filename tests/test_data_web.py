@@ -5,10 +5,10 @@ import http.server
 import os
 import re
 import ssl
-import subprocess
 
 import pytest
 
+from authority import make_authority
 from local_server import LocalServer
 
 
@@ -71,21 +71,9 @@ def web():
         yield handler
 
 
-def openssl(*words):
-    subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True, timeout=60)
-
-
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory):
-    """A directory with a certificate authority of the test's own, ca.pem, and what it has signed for 127.0.0.1, web.pem."""
-    place = tmp_path_factory.mktemp("authority")
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    openssl("req", "-x509", *curve, "-days", "2", "-keyout", place / "ca.key", "-out", place / "ca.pem", "-subj", "/CN=authority of the test")
-    openssl("req", *curve, "-keyout", place / "web.key", "-out", place / "web.csr", "-subj", "/CN=web")
-    (place / "names").write_text("subjectAltName=IP:127.0.0.1")
-    openssl("x509", "-req", "-in", place / "web.csr", "-CA", place / "ca.pem", "-CAkey", place / "ca.key", "-CAcreateserial",
-            "-days", "2", "-extfile", place / "names", "-out", place / "web.pem")
-    return place
+    return make_authority(tmp_path_factory.mktemp("authority"), "IP:127.0.0.1")
 
 
 @pytest.fixture
@@ -93,7 +81,7 @@ def secure(web, authority):
     """The same file over TLS."""
     server = LocalServer(web)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(authority / "web.pem", authority / "web.key")
+    context.load_cert_chain(authority / "server.pem")
     server.server.socket = context.wrap_socket(server.server.socket, server_side=True, do_handshake_on_connect=False)
     web.url = server.url.replace("http://", "https://")
     with server:

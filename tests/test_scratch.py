@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from authority import make_authority
+
 HOST = "made-up.baton.test"
 WORLD = Path(__file__).with_name("scratch_world.py")
 NAMESPACES = ["unshare", "--map-root-user", "--net", "--mount", "--fork", "--kill-child"]
@@ -21,22 +23,9 @@ def namespaces():
         pytest.skip("impossible here: this machine lets us make no namespaces: run as root, or allow unprivileged user namespaces")
 
 
-def openssl(*words):
-    subprocess.run(["openssl", *words], check=True, capture_output=True)
-
-
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory):
-    """A made-up certificate authority, ca.pem, and a server's key and certificate signed by it, server.pem."""
-    d = tmp_path_factory.mktemp("authority")
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    openssl("req", "-x509", *key, "-keyout", f"{d}/ca.key", "-out", f"{d}/ca.pem", "-subj", "/CN=made-up authority", "-days", "2")
-    openssl("req", *key, "-keyout", f"{d}/server.key", "-out", f"{d}/server.csr", "-subj", "/CN=server")
-    (d / "extensions").write_text(f"subjectAltName=DNS:{HOST}\n")
-    openssl("x509", "-req", "-in", f"{d}/server.csr", "-CA", f"{d}/ca.pem", "-CAkey", f"{d}/ca.key", "-CAcreateserial",
-            "-extfile", f"{d}/extensions", "-out", f"{d}/server.crt", "-days", "2")
-    (d / "server.pem").write_text((d / "server.key").read_text() + (d / "server.crt").read_text())
-    return d
+    return make_authority(tmp_path_factory.mktemp("authority"), f"DNS:{HOST}")
 
 
 @pytest.fixture
