@@ -87,14 +87,13 @@ def test_a_place_that_was_only_tried_holds_no_store(cli):
 def test_a_store_that_lost_its_format_file(cli):
     cli("run", cli.spec(PROGRAM))
     format_file = cli.dir / "home" / "store" / "baton.json"
-    text = format_file.read_text()
     for damage, kind in ((format_file.unlink, "missing format file"), (lambda: format_file.write_text("{"), "damaged format file")):
         damage()
         assert "baton.json" in cli("ps", check=1).stderr
         done = cli("store", "check", check=1)
         assert kind in done.stdout and "1 damaged" in done.stdout and 'put back {"format": 1}' in done.stdout
     format_file.write_text('{"format": 1}')
-    assert cli("store", "check").stdout == "nothing is damaged\n" and json.loads(text)["format"] == 1
+    assert cli("store", "check").stdout == "nothing is damaged\n"
 
 
 def test_a_damaged_blob_is_not_spread(cli):

@@ -19,12 +19,12 @@ struct FetchOptions {
 };
 
 // Puts every file that `tree` does not hold yet there; it has its name only when it is whole and
-// verified: its size, its version, and the best checksum that the service knows (CRC-32C, else
-// SHA-256 or MD5). A file that is replaced meanwhile by the very same content is gone on with. What
-// is not whole stays in `parts`, and the next call goes on from there: both directories may only be
-// used again within the same boot of the machine, as nothing was synced. Code::permanent when a
-// file is not the one that was listed; Code::transient when it came damaged, three times;
-// Code::no_space.
+// verified: its size, its version, and the best checksum that the service knows (CRC-32C,
+// else what content_sum.h names). A file that is replaced meanwhile by the very same content is
+// gone on with. What is not whole stays in `parts`, and the next call goes on from there: both
+// directories may only be used again within the same boot of the machine, as nothing was synced.
+// Code::permanent when a file is not the one that was listed; Code::transient when it came damaged,
+// three times; Code::no_space.
 Status fetch_data(const DataSource& source, const std::string& tree, const std::string& parts,
                   Clock& clock, const FetchOptions& options);
 
