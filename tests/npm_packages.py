@@ -12,7 +12,7 @@ import pytest
 def npm_packages(*packages):
     """A directory whose node_modules holds these ("name@version"); installed when no earlier run has left it."""
     if not shutil.which("npm") or not shutil.which("node"):
-        pytest.skip("impossible here: without node and npm there is nothing to install " + ", ".join(packages) + " with")
+        pytest.skip("without node and npm there is nothing to install " + ", ".join(packages) + " with: run tools/install-packages")
     name = "npm-" + hashlib.sha256(" ".join(packages).encode()).hexdigest()[:12]
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "baton-tests"
     cache.mkdir(parents=True, exist_ok=True)
