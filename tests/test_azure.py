@@ -257,7 +257,8 @@ def token(number):
     part = lambda value: base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
     now = int(time.time())
     claims = {"aud": "https://storage.azure.com", "iss": "https://sts.windows.net/00000000-0000-0000-0000-000000000000/",
-              "nbf": now - 60, "iat": now, "exp": now + 3600, "jti": str(number)}
+              "nbf": now - 60, "iat": now, "exp": now + 3600, "jti": str(number),
+              "oid": "11111111-2222-3333-4444-555555555555", "tid": "66666666-7777-8888-9999-000000000000"}
     return f"{part({'alg': 'none'})}.{part(claims)}.x"
 
 

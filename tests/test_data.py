@@ -6,10 +6,12 @@ import shutil
 import signal
 import subprocess
 import threading
+import urllib.request
 
 import pytest
 
-from data_places import S3Place, az_cloud, cloud, expected, gcs, gs_cloud, place, s3, server, spec, sums  # noqa: F401  (fixtures)
+from data_places import S3Place, az_cloud, cloud, expected, gcs, gs_cloud, place, plain, s3, server, spec, sums  # noqa: F401  (fixtures)
+from test_s3 import aws
 
 FILES = {"a.txt": b"one\n", "deep/er/b.bin": os.urandom(300_000), "large.bin": os.urandom(40 << 20), "empty": b"",
          "name with spaces & ümläut+%.txt": b"odd\n"}
@@ -129,6 +131,21 @@ def test_turned_bits_of_what_has_no_crc(place, kind):
         assert proxy.seen == {"corrupt": 1}
         assert sum(proxy.read.values()) == (2 if kind == "single part" else 4)
     assert sums(cli) == expected(files)
+
+
+def test_turned_bits_of_what_aws_uploaded_in_parts(cloud, s3, tmp_path):
+    """The ETag is then the MD5 of the parts' MD5s, of 8 MiB each; baton reads in other parts."""
+    place = S3Place(cloud, s3)
+    large = tmp_path / "large"
+    large.write_bytes(os.urandom(20 << 20))
+    name = f"{cloud.prefix}-set/f"
+    aws(cloud, "s3", "cp", "--quiet", str(large), f"s3://store/{name}")
+    with urllib.request.urlopen(plain("HEAD", f"{s3}/store/{name}"), timeout=60) as reply:
+        assert reply.headers["ETag"].endswith('-3"')
+    with place.behind(lambda name, begin: "corrupt" if proxy.read[name] == 1 else None) as proxy:
+        cloud("run", spec(cloud, f"s3://store/{cloud.prefix}-set"))
+        assert proxy.seen == {"corrupt": 1} and proxy.read == {name: 4}
+    assert sums(cloud) == expected({"f": large.read_bytes()})
 
 
 def test_a_file_replaced_by_the_same_content_is_gone_on_with(place):

@@ -1,13 +1,19 @@
 """Buckets that rclone mounts: read-only, without anything secret on a command line, and gone afterwards whatever happens."""
 import contextlib
 import hashlib
+import json
 import os
 import subprocess
+import time
 
 import pytest
 
-from azurite import KEY, account_sas
+from authority import make_authority
+from azurite import KEY, account_sas, azurite
 from data_places import AzPlace, az_cloud, cloud, gcs, gs_cloud, place, s3, server  # noqa: F401  (fixtures)
+from fault_proxy import FaultProxy
+from test_azure import token
+
 
 def mounted(directory):
     return [line for line in open("/proc/self/mountinfo", encoding="utf-8") if str(directory) in line]
@@ -90,6 +96,37 @@ echo "Get \\"$RCLONE_CONFIG_BATON_SAS_URL&comp=list\\": refused" >&2; exit 1
     secret = cli.env["AZURE_STORAGE_SAS_TOKEN"].split("sig=")[1]
     written = [path.read_bytes() for path in cli.dir.rglob("*") if path.is_file()]
     assert secret not in done.stderr and not [text for text in written if secret.encode() in text]
+
+
+@pytest.mark.parametrize("may_delegate", [True, False])
+def test_a_container_is_mounted_in_the_name_of_who_has_signed_on(az_cloud, tmp_path, may_delegate):
+    """Debian's rclone knows no sign-on: baton has Azure make it a signature. The token is `az`'s, which is a stand-in; Azurite checks."""
+    if not os.path.exists("/dev/fuse"):
+        pytest.skip("impossible here: no FUSE")
+    for name in ("authority", "bin", "server"):
+        (tmp_path / name).mkdir()
+    authority = make_authority(tmp_path / "authority", "IP:127.0.0.1")
+    secret = token(1)
+    told = {"accessToken": secret, "expires_on": int(time.time()) + 3600, "tokenType": "Bearer"}
+    (tmp_path / "bin" / "az").write_text(f"#!/bin/sh\necho $@ >> {tmp_path}/asked\nprintf %s '{json.dumps(told)}' | tr -d '\\n'\n")
+    (tmp_path / "bin" / "az").chmod(0o755)
+    with azurite(tmp_path / "server", authority / "server.crt", authority / "server.key") as server:
+        place, cli = AzPlace(az_cloud, server), az_cloud
+        url = place.upload({"a.txt": b"in my name"})
+        refused = FaultProxy(server.url.rpartition("/")[0], lambda _n, method, *_: "AuthorizationPermissionMismatch:403" if method == "POST" else None)
+        with contextlib.ExitStack() as stack:
+            endpoint = server.url if may_delegate else f"{stack.enter_context(refused).url}/{server.url.rpartition('/')[2]}"
+            del cli.env["AZURE_STORAGE_KEY"]
+            cli.env.update(PATH=f"{tmp_path}/bin:{cli.env['PATH']}", SSL_CERT_FILE=str(authority / "ca.pem"),
+                           AZURE_STORAGE_SERVICE_ENDPOINT=endpoint, BATON_STORE=str(cli.dir / "store"))
+            done = cli("run", mount(cli, url, "cat /data/a.txt; touch /data/b || echo read-only"), check=0 if may_delegate else 1)
+    if may_delegate:
+        assert cli("logs", "latest").stdout.startswith("in my name") and "read-only" in cli("logs", "latest").stdout
+    else:
+        assert "may not ask" in done.stderr and "Storage Blob Delegator" in done.stderr and "mode: mount" in done.stderr, done.stderr
+    assert "--resource https://storage.azure.com" in (tmp_path / "asked").read_text()
+    written = [path.read_bytes() for path in cli.dir.rglob("*") if path.is_file() and path.name != "az"]
+    assert not [text for text in written if secret.encode() in text or b"sig=" in text]
 
 
 def test_what_a_mount_needs_is_said_before_a_job_is_made(cloud, tmp_path):

@@ -1,11 +1,8 @@
 #include "base/crc64.h"
 
-#include <fmt/format.h>
-
 #include <array>
 #include <bit>
 #include <cstring>
-#include <utility>
 
 namespace baton {
 namespace {
@@ -49,7 +46,5 @@ uint64_t crc64_nvme(std::string_view bytes, uint64_t before) {
     crc = crc >> 8 ^ kTables[0][(crc ^ static_cast<unsigned char>(byte)) & 0xff];
   return ~crc;
 }
-
-std::string Crc64Nvme::finish_hex() { return fmt::format("{:016x}", std::exchange(crc_, 0)); }
 
 }  // namespace baton

@@ -29,12 +29,9 @@ TEST(Crc64Nvme, IsTheDefinitionsInPiecesOfAnySize) {
     EXPECT_EQ(crc64_nvme(all.substr(0, size)), by_definition(all.substr(0, size))) << size;
   for (int i = 0; i < 100; ++i) {
     size_t cut = random() % all.size();
-    Crc64Nvme crc;
-    crc.update(all.substr(0, cut));
-    crc.update(all.substr(cut));
-    EXPECT_EQ(std::stoull(crc.finish_hex(), nullptr, 16), by_definition(all)) << cut;
+    EXPECT_EQ(crc64_nvme(all.substr(cut), crc64_nvme(all.substr(0, cut))), by_definition(all))
+        << cut;
   }
-  EXPECT_EQ(Crc64Nvme().finish_hex(), "0000000000000000");
 }
 
 }  // namespace

@@ -11,15 +11,6 @@
 #include "base/encoding.h"
 
 namespace baton {
-namespace {
-
-template <size_t Size>
-std::string digits_of(const std::array<unsigned char, Size>& digest) {
-  return hex({reinterpret_cast<const char*>(digest.data()), Size});
-}
-
-}  // namespace
-
 // OpenSSL's own SHA-256, not through EVP: that would first set up the whole library (its
 // configuration file, error texts, providers), which takes longer than most commands of baton.
 struct Sha256::State {
@@ -37,25 +28,7 @@ std::string Sha256::finish_hex() {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
   SHA256_Final(digest.data(), &state_->context);
   SHA256_Init(&state_->context);
-  return digits_of(digest);
-}
-
-struct Md5::State {
-  MD5_CTX context{};
-};
-
-Md5::Md5() : state_(std::make_unique<State>()) { MD5_Init(&state_->context); }
-Md5::~Md5() = default;
-
-void Md5::update(std::string_view bytes) {
-  MD5_Update(&state_->context, bytes.data(), bytes.size());
-}
-
-std::string Md5::finish_hex() {
-  std::array<unsigned char, MD5_DIGEST_LENGTH> digest{};
-  MD5_Final(digest.data(), &state_->context);
-  MD5_Init(&state_->context);
-  return digits_of(digest);
+  return hex({reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
 std::string sha256_hex(std::string_view bytes) {

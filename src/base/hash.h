@@ -32,22 +32,6 @@ class Sha256 {
   std::unique_ptr<State> state_;
 };
 
-// Incremental MD5. Not thread-safe.
-class Md5 {
- public:
-  Md5();
-  ~Md5();
-  Md5(const Md5&) = delete;
-  Md5& operator=(const Md5&) = delete;
-  void update(std::string_view bytes);
-  // Ends the computation: 32 lower-case hex digits. The object is then ready for another one.
-  std::string finish_hex();
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
-};
-
 using Fingerprint = std::array<uint64_t, 2>;
 // XXH3-128 with a seed: several times faster than SHA-256, good against accident, not against
 // malice.

@@ -300,10 +300,16 @@ class Fetch {
     });
   }
 
-  static Result<bool> matches(const Partial& partial, const BucketObject& object) {
+  // What cannot be compared matches.
+  Result<bool> matches(const Partial& partial, const BucketObject& object) {
     if (object.crc32c) return *object.crc32c == partial.crc();
     if (object.sum.empty()) return true;
-    return file_has_sum(partial.path(), object.sum);
+    uint64_t part_size = 0;
+    if (const uint64_t parts = parts_of(object.sum); parts > 0) {
+      BATON_ASSIGN(part_size, retry_([&] { return bucket_.part_size(partial.file().name); }));
+      if (part_size == 0 || (object.size + part_size - 1) / part_size != parts) return true;
+    }
+    return file_has_sum(partial.path(), object.sum, part_size);
   }
 
   // True when every part came as it had come before.

@@ -212,6 +212,35 @@ TEST_F(DataFetchTest, AnETagThatIsNoMd5) {
   EXPECT_EQ(bucket_->asked("get"), 8U);  // everything twice
 }
 
+// Ten bytes a part, as md5sum has it.
+const char kPartsSum[] = "md5-parts:175596fce0c520193555c04bf01c6ba4-4";
+
+TEST_F(DataFetchTest, ASumOfParts) {
+  bucket_->uploaded_in = 10;
+  add("a", {long_, "", kPartsSum, false});
+  int left = 1;
+  bucket_->bend = [&](const std::string&, std::string& bytes) {
+    if (left-- > 0) bytes[0] ^= 1;
+  };
+  ASSERT_TRUE(fetch().ok());
+  EXPECT_EQ(got("a"), long_);
+  EXPECT_EQ(bucket_->asked("get"), 8U);  // the damage was seen
+  EXPECT_EQ(bucket_->asked("part_size"), 2U);
+}
+
+TEST_F(DataFetchTest, ASumOfPartsWhoseSizesAreNotKnown) {
+  for (uint64_t size : {0, 9, 11, 35}) {  // 9: five parts would fit, 11: four, but not these
+    bucket_->uploaded_in = size;
+    add("a", {long_, "", kPartsSum, false});
+    const size_t before = bucket_->asked("get");
+    ASSERT_TRUE(fetch().ok()) << size;
+    EXPECT_EQ(got("a"), long_);
+    EXPECT_EQ(bucket_->asked("get") - before, size == 9 || size == 11 ? 8U : 4U) << size;
+    source_.files.clear();
+    ASSERT_TRUE(remove_tree(dir_.path() + "/tree").ok());
+  }
+}
+
 TEST_F(DataFetchTest, MoreAndFewerBytesThanAnnouncedAreTriedAgain) {
   for (int change : {-1, 1}) {
     add("a", {"short"});

@@ -22,11 +22,12 @@ class FakeBucket : public Bucket {
     bool crc = true;  // whether the service knows its CRC-32C
   };
 
-  // Called before each request with its kind ("get", "head", "put", "list", "remove") and key,
-  // outside the lock; its error is the answer.
+  // Called before each request with its kind ("get", "head", "put", "list", "remove",
+  // "part_size") and key, outside the lock; its error is the answer.
   std::function<Status(const std::string& what, const std::string& key)> before;
   // Bends what a get() gives.
   std::function<void(const std::string& key, std::string& bytes)> bend;
+  uint64_t uploaded_in = 0;  // what part_size() gives
   bool ranges = true;
   bool listed_versions = true;
   size_t page = 1000;
@@ -119,6 +120,11 @@ class FakeBucket : public Bucket {
     return put(key, whole, crc, mode);
   }
   Status abort_upload(const std::string&, const std::string&) override { return {}; }
+
+  Result<uint64_t> part_size(const std::string& key) override {
+    BATON_TRY(note("part_size", key));
+    return uploaded_in;
+  }
 
   std::string name() const override { return "fake://bucket"; }
   std::string identity() const override { return name(); }

@@ -108,19 +108,28 @@ class RcloneMount : public BucketMount {
   const std::string directory_;
 };
 
+// From 1.61 on; it tells "rclone v1.60.1-DEV". https://rclone.org/azureblob/#env-auth
+bool rclone_finds_identities() {
+  constexpr int kFirst = 61;
+  SpawnOptions options;
+  options.argv = {"rclone", "version"};
+  auto done = run_command(options, kReadyMs);
+  if (!done.ok() || !starts_with(done->out, "rclone v1.")) return true;
+  const std::string minor =
+      done->out.substr(10, done->out.find_first_not_of("0123456789", 10) - 10);
+  return parse_decimal(minor).value_or(kFirst) >= kFirst;
+}
+
 // In rclone's own words, which end in `log`; `otherwise` where it said none.
 Error failed(const std::string& url, const std::string& log, const std::string& otherwise) {
   auto said = read_file(log, 64 << 10);
   ::unlink(log.c_str());
   auto lines = split(std::string(trim(said.ok() ? *said : "")), '\n');
   std::string last = lines.empty() || lines.back().empty() ? otherwise : lines.back();
-  std::string hint = "leave mode: mount out, and the data is fetched instead";
-  if (starts_with(url, "az://"))
-    hint += "; rclone before 1.61 knows Azure's keys, signatures and machines' identities only";
   return {Code::permanent,
           "rclone cannot mount " + url.substr(0, url.find('?')) +
               (last.empty() ? "" : ": " + printable(without_signatures(last).substr(0, 500))),
-          hint};
+          "leave mode: mount out, and the data is fetched instead"};
 }
 
 }  // namespace
@@ -148,6 +157,10 @@ Result<std::unique_ptr<BucketMount>> mount_bucket(const std::string& url,
                                                   Clock& clock) {
   BATON_TRY(can_mount(url, environment));
   BATON_ASSIGN(RcloneRemote remote, rclone_remote(url, environment));
+  if (remote.identity && !rclone_finds_identities()) {
+    auto http = make_http_client();
+    BATON_ASSIGN(remote, rclone_remote_by_delegation(url, environment, *http, clock));
+  }
   BATON_TRY(make_dirs(directory, 0755));
   const std::string log = directory + ".log";
   BATON_ASSIGN(Fd output, open_file(log, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));

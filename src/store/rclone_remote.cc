@@ -1,6 +1,7 @@
 #include "store/rclone_remote.h"
 
 #include "base/text.h"
+#include "net/azure_delegation.h"
 #include "net/azure_shared_key.h"
 #include "net/azure_sources.h"
 #include "os/clock.h"
@@ -20,6 +21,7 @@ std::string path_of(const std::string& bucket, const std::string& prefix) {
 class Remote {
  public:
   explicit Remote(const std::string& type) { set("TYPE", type); }
+  void find_identity() { remote_.identity = true; }
   void set(const std::string& option, const std::string& value) {
     remote_.variables.emplace_back("RCLONE_CONFIG_BATON_" + option, value);
   }
@@ -87,6 +89,7 @@ Result<RcloneRemote> az_remote(const std::string& url, const EnvironmentReader& 
     remote.set("KEY", found->secret);
     return remote.at(path_of(place.container, place.prefix));
   }
+  remote.find_identity();
   remote.set("ENV_AUTH", "true");
   if (variable("AZURE_CLIENT_SECRET").empty() && variable("AZURE_FEDERATED_TOKEN_FILE").empty()) {
     remote.set("USE_MSI", "true");
@@ -95,7 +98,36 @@ Result<RcloneRemote> az_remote(const std::string& url, const EnvironmentReader& 
   return remote.at(path_of(place.container, place.prefix));
 }
 
+// Of whoever is signed on here, but for the machine itself.
+MaybeAzureCredentials signed_on(const AzureLookup& look) {
+  for (auto* place : {&azure_principal, &azure_service_identity}) {
+    BATON_ASSIGN(auto found, place(look));
+    if (found) return found;
+  }
+  BATON_ASSIGN(auto machine, azure_machine_identity(look));
+  return machine ? std::optional<AzureCredentials>() : azure_cli(look);
+}
+
 }  // namespace
+
+Result<RcloneRemote> rclone_remote_by_delegation(const std::string& url,
+                                                 const EnvironmentReader& environment,
+                                                 HttpClient& http, Clock& clock) {
+  BATON_ASSIGN(AzurePlace place, parse_azure_url(url, environment));
+  AzureSettings settings{place.account, environment};
+  BATON_ASSIGN(auto found, signed_on({settings, http, clock}));
+  if (!found) return rclone_remote(url, environment);
+  auto signature =
+      delegated_read_only_sas(http, clock, place.endpoint, place.account, place.container, *found);
+  if (!signature.ok()) {
+    Error error = signature.error();
+    error.hint += (error.hint.empty() ? "" : ", or ") + std::string("leave mode: mount out");
+    return error;
+  }
+  Remote remote("azureblob");
+  remote.set("SAS_URL", place.endpoint + "/" + place.container + "?" + *signature);
+  return remote.at(path_of(place.container, place.prefix));
+}
 
 Result<RcloneRemote> rclone_remote(const std::string& url, const EnvironmentReader& environment) {
   if (starts_with(url, "s3://")) return s3_remote(url, environment);

@@ -31,10 +31,12 @@ std::optional<uint32_t> crc_of(const HttpResponse& reply) {
 // is not S3's own, or lies in a directory bucket.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
 std::string sum_of(const HttpResponse& reply, const S3Place& place) {
-  if (reply.header("x-amz-checksum-type") != "COMPOSITE") {
-    std::string sha = told_sha256(reply.header("x-amz-checksum-sha256"));
-    if (!sha.empty()) return sha;
-  }
+  auto told = [&](const char* header, auto& read, bool of_parts) -> std::string {
+    std::string sum = read(reply.header(header));
+    return (parts_of(sum) > 0) == of_parts ? sum : "";
+  };
+  std::string sha = told("x-amz-checksum-sha256", told_sha256, false);
+  if (!sha.empty()) return sha;
   std::string encryption = reply.header("x-amz-server-side-encryption");
   bool plain = (encryption.empty() || encryption == "AES256") &&
                reply.header("x-amz-server-side-encryption-customer-algorithm").empty();
@@ -42,7 +44,16 @@ std::string sum_of(const HttpResponse& reply, const S3Place& place) {
   std::string etag = is_md5 ? etag_sum(reply.header("ETag"), place.endpoint.empty()) : "";
   // Always of the whole object, also where that came in parts.
   std::string crc = told_crc64(reply.header("x-amz-checksum-crc64nvme"));
-  return names_content(etag) || crc.empty() ? etag : crc;
+  if (names_content(etag)) return etag;
+  if (!crc.empty()) return crc;
+  for (bool of_parts : {false, true}) {
+    for (const std::string& sum : {told("x-amz-checksum-sha256", told_sha256, of_parts),
+                                   told("x-amz-checksum-sha1", told_sha1, of_parts),
+                                   told("x-amz-checksum-crc32c", told_crc32c, of_parts),
+                                   told("x-amz-checksum-crc32", told_crc32, of_parts)})
+      if (!sum.empty()) return sum;
+  }
+  return etag;
 }
 
 // One request, before it is signed.
@@ -104,6 +115,14 @@ class S3Bucket : public Bucket {
     if (!reply.ok()) return reply.error();
     BATON_ASSIGN(uint64_t size, told_size(*reply, 0, name(), call.doing));
     return BucketObject{size, crc_of(*reply), reply->header("ETag"), sum_of(*reply, place_)};
+  }
+
+  // Of an object that was uploaded in one piece, its size. Services that do not know part numbers
+  // tell the size of the whole object, which fits no number of parts but 1.
+  Result<uint64_t> part_size(const std::string& key) override {
+    auto reply = send({"HEAD", key, "partNumber=1", {}, {}, "looking at " + key, 0, nullptr});
+    if (!reply.ok()) return reply.error();
+    return parse_decimal(reply->header("Content-Length")).value_or(0);
   }
 
   Status remove(const std::string& key) override {

@@ -65,24 +65,39 @@ class S3BucketTest : public testing::Test {
   std::shared_ptr<CountingCredentials> credentials_ = std::make_shared<CountingCredentials>();
 };
 
-// base64 of the check value of CRC-64/NVME, of an MD5 and of a SHA-256.
+// base64 of the check value of CRC-64/NVME, of CRC-32, of a SHA-1 and of a SHA-256.
 TEST_F(S3BucketTest, TheBestChecksumIsTold) {
   const std::string crc = "rosUhgp5mIg=", etag = '"' + std::string(32, 'a') + '"',
-                    sha = std::string(43, 'A') + "=", guess = "md5?:" + std::string(32, 'a');
+                    sha = std::string(43, 'A') + "=", guess = "md5?:" + std::string(32, 'a'),
+                    parts = "\"" + std::string(32, 'a') + "-2\"",
+                    crc32 = "y/Q5Jg==", sha1 = std::string(27, 'A') + "=";
   struct Row {
     Headers headers;
     std::string sum;
   };
   const std::vector<Row> rows = {
       {{{"ETag", etag}}, guess},
-      {{{"ETag", "\"" + std::string(32, 'a') + "-2\""}, {"x-amz-checksum-crc64nvme", crc}},
-       "crc64nvme:ae8b14860a799888"},
+      {{{"ETag", parts}, {"x-amz-checksum-crc64nvme", crc}}, "crc64nvme:ae8b14860a799888"},
+      {{{"ETag", parts}}, "md5-parts:" + std::string(32, 'a') + "-2"},
+      {{{"ETag", parts}, {"x-amz-server-side-encryption", "aws:kms"}}, ""},
+      {{{"ETag", parts},
+        {"x-amz-server-side-encryption", "aws:kms"},
+        {"x-amz-checksum-crc32", crc32 + "-2"},
+        {"x-amz-checksum-type", "COMPOSITE"}},
+       "crc32-parts:cbf43926-2"},
+      {{{"ETag", parts}, {"x-amz-checksum-sha1", sha1 + "-2"}},
+       "sha1-parts:" + std::string(40, '0') + "-2"},
+      {{{"ETag", parts}, {"x-amz-checksum-sha1", sha1}}, "sha1:" + std::string(40, '0')},
+      {{{"ETag", "\"" + std::string(32, 'a') + "-0\""}}, ""},
+      {{{"ETag", "\"" + std::string(31, 'a') + "-2\""}}, ""},
       {{{"ETag", etag}, {"x-amz-checksum-crc64nvme", crc}}, "crc64nvme:ae8b14860a799888"},
       {{{"ETag", etag}, {"x-amz-checksum-crc64nvme", "rosUhgp5"}}, guess},
       {{{"ETag", etag}, {"x-amz-server-side-encryption", "aws:kms"}}, ""},
       {{{"ETag", etag}, {"x-amz-checksum-sha256", sha}}, "sha256:" + std::string(64, '0')},
-      {{{"ETag", etag}, {"x-amz-checksum-sha256", sha}, {"x-amz-checksum-type", "COMPOSITE"}},
-       guess}};
+      {{{"ETag", parts},
+        {"x-amz-checksum-sha256", sha + "-2"},
+        {"x-amz-checksum-type", "COMPOSITE"}},
+       "sha256-parts:" + std::string(64, '0') + "-2"}};
   for (const Row& row : rows) {
     replies({{.body = "123456789", .headers = row.headers}});
     auto told = bucket()->head("k");
