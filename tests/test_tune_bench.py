@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "bench" / "tune"))
+import bench  # noqa: E402
 import report  # noqa: E402
 from problems import PROBLEMS  # noqa: E402
 from simulate import TIMES, simulate  # noqa: E402
@@ -110,8 +111,33 @@ def test_the_report_shows_median_and_quartiles():
     listed = {"methods": ["bayes", "random"], "problems": ["branin"], "times": ["half-normal"]}
     results = [{"method": method, "problem": "branin", "workers": 4, "times": "half-normal", "seed": seed,
                 "regret": [scale * (seed + 1)] * 100} for method, scale in (("bayes", 0.01), ("random", 1)) for seed in range(5)]
-    text = report.markdown_of(results, listed)
+    cells = report.cells_of(results)
+    text = report.markdown_of(cells, listed)
     assert "| branin | 25 | **0.030** | 3.0 |" in text
     assert "|  | 100 | **0.030** (0.020–0.040) | 3.0 (2.0–4.0) |" in text
     assert "| half-normal | 4 | random | 1 | 0 | 0 |" in text
-    assert report.summary_of(results, listed)[0]["100"] == {"lower": 0.02, "median": 0.03, "upper": 0.04}
+    assert report.summary_of(cells)[0]["100"] == {"lower": 0.02, "median": 0.03, "upper": 0.04}
+
+
+def test_runs_are_kept_as_steps():
+    result = {"method": "bayes", "evaluations": 7, "regret": [3.0, 3.0, 2.5, 2.5, 2.5, 0.1, 0.1]}
+    line = bench.line_of(result)
+    assert '"regret": [[1, 3.0], [3, 2.5], [6, 0.1]]' in line and bench.result_of(line) == result
+
+
+def test_a_summary_is_added_to(tmp_path, capsys):
+    """What was measured elsewhere stays, until more seeds are there."""
+    listed = {"methods": ["bayes", "random"], "problems": ["branin"], "times": ["half-normal"]}
+
+    def runs(method, seeds, scale):
+        return [{"method": method, "problem": "branin", "workers": 4, "times": "half-normal", "seed": seed,
+                 "regret": [scale * (seed + 1)] * 100} for seed in range(seeds)]
+
+    summary = tmp_path / "summary.json"
+    report.write(runs("random", 5, 1), listed, summary=summary)
+    report.write(runs("random", 4, 9) + runs("bayes", 5, 2), listed, summary=summary)
+    text = capsys.readouterr().out
+    assert "| half-normal | 4 | 5 | 5 |" in text and "| branin | 25 | 6.0 | **3.0** |" in text
+    report.write(runs("random", 7, 0.1), listed, summary=summary)
+    assert [(row["method"], row["seeds"], row["50"]["median"]) for row in json.loads(summary.read_text())] == [
+        ("bayes", 5, 6), ("random", 7, 0.4)]

@@ -5,7 +5,9 @@
     bench/tune/bench.py report [--markdown FILE] [--summary FILE]
 
 `run` adds to --results (files of JSON lines, the first is written to) what is not there yet, so it can be stopped and started again; --again NAME
-forgets a method's runs first. `report` prints tables of the median and the quartiles of the simple regret.
+forgets a method's runs first. By default they are one in the cache and optuna-gp.jsonl beside this file: runs that took hours.
+`report` prints tables of the median and the quartiles of the simple regret; with --summary, those of summary.json beside this file
+are kept where they stand on more seeds, so that not all has to be run again on each machine.
 
 Optuna comes from Debian's packages in roots of their own, made by mmdebstrap on first use (needs root) and kept in
 ~/.cache/baton-bench: bookworm for TPE, trixie for the Gaussian process. Every process has one thread.
@@ -79,12 +81,27 @@ def one_run(run):
             "evaluations": evaluations, "seconds": round(took, 4), "regret": [float(f"{value:.5g}") for value in curve]}
 
 
+def line_of(result):
+    """In a file a curve is its steps: [evaluation, regret from there on]."""
+    curve = result["regret"]
+    steps = [[at, value] for at, value in enumerate(curve, 1) if at == 1 or value != curve[at - 2]]
+    return json.dumps({**result, "regret": steps}) + "\n"
+
+
+def result_of(line):
+    result = json.loads(line)
+    curve = []
+    for at, value in result["regret"]:
+        curve += curve[-1:] * (at - 1 - len(curve)) + [value]
+    return {**result, "regret": curve + curve[-1:] * (result["evaluations"] - len(curve))}
+
+
 def read_results(path):
     if not path.exists():
         return []
     lines = path.read_text().splitlines()
     # A run that was killed may have torn the last line.
-    return [json.loads(line) for line in lines if line.endswith("}")]
+    return [result_of(line) for line in lines if line.endswith("}")]
 
 
 def key_of(result):
@@ -97,7 +114,7 @@ def run_all(options):
     if options.again:
         results = [result for result in results if result["method"] not in options.again]
     into.parent.mkdir(parents=True, exist_ok=True)
-    into.write_text("".join(json.dumps(result) + "\n" for result in results))
+    into.write_text("".join(line_of(result) for result in results))
     done = {key_of(result) for path in others for result in read_results(path)} | {key_of(result) for result in results}
     first, last = map(int, options.seeds.split(":"))
     # Seed by seed, so that what is there at any moment is balanced.
@@ -109,7 +126,7 @@ def run_all(options):
     with multiprocessing.Pool(options.jobs, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool, \
             into.open("a") as file:
         for count, result in enumerate(pool.imap_unordered(one_run, wanted), 1):
-            file.write(json.dumps(result) + "\n")
+            file.write(line_of(result))
             file.flush()
             if count % 50 == 0 or count == len(wanted):
                 print(f"{count} of {len(wanted)}", file=sys.stderr)
@@ -126,9 +143,9 @@ def main():
     parser.add_argument("--evaluations", type=int, default=100)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--again", nargs="+", default=[])
-    parser.add_argument("--results", type=pathlib.Path, nargs="+", default=[CACHE / "results.jsonl"])
+    parser.add_argument("--results", type=pathlib.Path, nargs="+", default=[CACHE / "results.jsonl", HERE / "optuna-gp.jsonl"])
     parser.add_argument("--markdown", type=pathlib.Path, help="replace the tables between the markers in this file")
-    parser.add_argument("--summary", type=pathlib.Path, help="write the medians and quartiles as JSON")
+    parser.add_argument("--summary", type=pathlib.Path, help="a file of medians and quartiles, kept where it has more seeds, and brought up to date")
     options = parser.parse_args()
     if options.what == "run":
         run_all(options)

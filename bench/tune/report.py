@@ -26,52 +26,63 @@ def quartiles(values):
     return statistics.quantiles(values, n=4, method="inclusive")
 
 
-def group(results):
-    """(times, workers, problem, method) → the regret curves."""
-    groups = collections.defaultdict(list)
+def cells_of(results):
+    """(times, workers, problem, method) → {"seeds": how many, 25: (lower quartile, median, upper quartile), 50: …, 100: …}"""
+    curves = collections.defaultdict(list)
     for result in results:
-        groups[result["times"], result["workers"], result["problem"], result["method"]].append(result["regret"])
-    return {key: curves for key, curves in groups.items() if len(curves) >= FEWEST}
+        curves[result["times"], result["workers"], result["problem"], result["method"]].append(result["regret"])
+    return {key: {"seeds": len(many), **{after: quartiles([curve[after - 1] for curve in many])
+                                         for after in AFTER if all(len(curve) >= after for curve in many)}}
+            for key, many in curves.items() if len(many) >= FEWEST}
 
 
-def methods_of(groups, listed, times, workers):
-    present = {key[3] for key in groups if key[:2] == (times, workers)}
+def with_known(cells, summary):
+    """`cells`, and those of an earlier summary that stand on more seeds. An old one may lack quartiles."""
+    merged = dict(cells)
+    for row in summary:
+        key = row["times"], row["workers"], row["problem"], row["method"]
+        if row["seeds"] > merged.get(key, {"seeds": 0})["seeds"]:
+            merged[key] = {"seeds": row["seeds"], **{after: [row[str(after)].get(name) for name in ("lower", "median", "upper")]
+                                                     for after in AFTER if str(after) in row}}
+    return merged
+
+
+def methods_of(cells, listed, times, workers):
+    present = {key[3] for key in cells if key[:2] == (times, workers)}
     return [method for method in listed["methods"] if method in present]
 
 
-def table(groups, listed, times, workers):
-    methods = methods_of(groups, listed, times, workers)
+def table(cells, listed, times, workers):
+    methods = methods_of(cells, listed, times, workers)
     lines = ["| problem | after | " + " | ".join(NAMES.get(method, method) for method in methods) + " |",
              "|---|---|" + "---|" * len(methods)]
     for problem in listed["problems"]:
-        curves = {method: groups.get((times, workers, problem, method)) for method in methods}
-        if not any(curves.values()):
-            continue
         for after in AFTER:
-            medians = {m: quartiles([c[after - 1] for c in cs]) for m, cs in curves.items() if cs and len(cs[0]) >= after}
-            if not medians:
+            found = {method: cells.get((times, workers, problem, method), {}).get(after) for method in methods}
+            found = {method: values for method, values in found.items() if values}
+            if not found:
                 continue
-            least = min(low[1] for low in medians.values())
-            cells = []
+            least = min(values[1] for values in found.values())
+            shown = []
             for method in methods:
-                if method not in medians:
-                    cells.append("–")
+                if method not in found:
+                    shown.append("–")
                     continue
-                low, middle, high = map(number, medians[method])
-                middle = f"**{middle}**" if medians[method][1] == least else middle
-                cells.append(f"{middle} ({low}–{high})" if after == AFTER[-1] else middle)
-            lines.append(f"| {problem if after == AFTER[0] else ''} | {after} | " + " | ".join(cells) + " |")
+                low, middle, high = found[method]
+                text = f"**{number(middle)}**" if middle == least else number(middle)
+                shown.append(f"{text} ({number(low)}–{number(high)})" if after == AFTER[-1] else text)
+            lines.append(f"| {problem if after == AFTER[0] else ''} | {after} | " + " | ".join(shown) + " |")
     return lines
 
 
-def standing(groups, listed, times, workers, rival, own="bayes", after=AFTER[-1]):
+def standing(cells, listed, times, workers, rival, own="bayes", after=AFTER[-1]):
     """On how many problems the median of `own` is lower, and on how many it is within a tenth or below 1e-4."""
     better, level, all_of_them = 0, 0, 0
     for problem in listed["problems"]:
-        curves = groups.get((times, workers, problem, own)), groups.get((times, workers, problem, rival))
-        if not all(curves):
+        both = [cells.get((times, workers, problem, method), {}).get(after) for method in (own, rival)]
+        if not all(both):
             continue
-        ours, theirs = (statistics.median([c[after - 1] for c in cs]) for cs in curves)
+        ours, theirs = both[0][1], both[1][1]
         all_of_them += 1
         same = max(ours, theirs) < 1e-4 or abs(ours - theirs) <= 0.1 * max(ours, theirs)
         better += ours < theirs and not same
@@ -79,61 +90,65 @@ def standing(groups, listed, times, workers, rival, own="bayes", after=AFTER[-1]
     return better, level, all_of_them
 
 
-def standings(groups, listed):
+def settings_of(cells, listed):
+    return sorted({key[:2] for key in cells}, key=lambda key: (listed["times"].index(key[0]), key[1]))
+
+
+def standings(cells, listed):
     lines = ["| times | workers | beside | better | level | worse |", "|---|---|---|---|---|---|"]
-    for times, workers in sorted({key[:2] for key in groups if key[3] == "bayes"}, key=lambda key: (listed["times"].index(key[0]), key[1])):
-        for rival in methods_of(groups, listed, times, workers):
-            better, level, count = standing(groups, listed, times, workers, rival)
+    for times, workers in settings_of(cells, listed):
+        for rival in methods_of(cells, listed, times, workers):
+            better, level, count = standing(cells, listed, times, workers, rival)
             if rival != "bayes" and count:
                 lines.append(f"| {times} | {workers} | {NAMES.get(rival, rival)} | {better} | {level} | {count - better - level} |")
     return lines
 
 
-def seeds(groups, listed):
+def seeds(cells, listed):
     """How many runs stand behind a column, as they may differ."""
     lines = ["| times | workers | " + " | ".join(NAMES.get(m, m) for m in listed["methods"]) + " |",
              "|---|---|" + "---|" * len(listed["methods"])]
-    for times, workers in sorted({key[:2] for key in groups}, key=lambda key: (listed["times"].index(key[0]), key[1])):
-        cells = []
+    for times, workers in settings_of(cells, listed):
+        shown = []
         for method in listed["methods"]:
-            counts = [len(groups.get((times, workers, problem, method), [])) for problem in listed["problems"]]
+            counts = [cells.get((times, workers, problem, method), {"seeds": 0})["seeds"] for problem in listed["problems"]]
             low, high = min(counts), max(counts)
-            cells.append("–" if high == 0 else str(low) if low == high else f"{low} to {high}")
-        lines.append(f"| {times} | {workers} | " + " | ".join(cells) + " |")
+            shown.append("–" if high == 0 else str(low) if low == high else f"{low} to {high}")
+        lines.append(f"| {times} | {workers} | " + " | ".join(shown) + " |")
     return lines
 
 
-def markdown_of(results, listed):
-    groups = group(results)
-    lines = ["### Seeds", "", *seeds(groups, listed), ""]
-    if any(key[3] == "bayes" for key in groups):
+def markdown_of(cells, listed):
+    lines = ["### Seeds", "", *seeds(cells, listed), ""]
+    if any(key[3] == "bayes" for key in cells):
         lines += ["### bayes beside the others, after 100 evaluations", "",
                   "Problems on which the median of `bayes` is lower, level (within a tenth, or both below 1e-4), or higher.", "",
-                  *standings(groups, listed), ""]
-    for times in listed["times"]:
-        for workers in sorted({key[1] for key in groups if key[0] == times}):
-            lines += [f"### {times} times, {workers} worker{'s' if workers > 1 else ''}", "",
-                      *table(groups, listed, times, workers), ""]
+                  *standings(cells, listed), ""]
+    for times, workers in settings_of(cells, listed):
+        lines += [f"### {times} times, {workers} worker{'s' if workers > 1 else ''}", "", *table(cells, listed, times, workers), ""]
     return "\n".join(lines)
 
 
-def summary_of(results, listed):
-    """The same as JSON."""
+def summary_of(cells):
+    """The same as a list for JSON."""
     rows = []
-    for (times, workers, problem, method), curves in sorted(group(results).items()):
-        row = {"times": times, "workers": workers, "problem": problem, "method": method, "seeds": len(curves)}
+    for (times, workers, problem, method), cell in sorted(cells.items()):
+        row = {"times": times, "workers": workers, "problem": problem, "method": method, "seeds": cell["seeds"]}
         for after in AFTER:
-            values = [curve[after - 1] for curve in curves if len(curve) >= after]
-            if values:
-                row[str(after)] = dict(zip(("lower", "median", "upper"), quartiles(values)))
+            if after in cell:
+                row[str(after)] = {name: float(f"{value:.5g}") for name, value in zip(("lower", "median", "upper"), cell[after])
+                                   if value is not None}
         rows.append(row)
     return rows
 
 
 def write(results, listed, markdown=None, summary=None):
+    """The tables, onto the page `markdown` or to standard output. `summary`: a file that cells with fewer runs than there are in it
+    are taken from, and that then holds all."""
+    cells = with_known(cells_of(results), json.loads(summary.read_text()) if summary and summary.exists() else [])
     if summary:
-        summary.write_text(json.dumps(summary_of(results, listed), indent=1) + "\n")
-    text = markdown_of(results, listed)
+        summary.write_text("[\n" + ",\n".join(json.dumps(row) for row in summary_of(cells)) + "\n]\n")
+    text = markdown_of(cells, listed)
     if not markdown:
         sys.stdout.write(text)
         return
