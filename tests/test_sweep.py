@@ -78,6 +78,38 @@ def test_nan_is_a_failure_and_not_a_value(cli):
     assert {(t["state"], t["reason"], t["value"]) for t in results(cli)} == {("failed", "loss is NaN", None)}
 
 
+# Trial 1 reports no number from its first step on, the last trial only in the end, as a training that diverges.
+DIVERGES = """
+: $BATON_PARAM_X
+say() { echo "{\\"step\\": $1, \\"loss\\": $2}" >> $BATON_METRICS_FILE; }
+case $BATON_TRIAL in
+  1) say 1 NONE; say 2 NONE;;
+  3) say 1 0.1; say 2 NONE; say 3 NONE;;
+  *) say 1 0.9; say 2 0.5;;
+esac
+"""
+
+
+@pytest.mark.parametrize("written, reason", [("NaN", "loss is NaN"), ("-Infinity", "loss is infinite"),
+                                             ("1e999", "loss is infinite"), ("null", "loss is NaN")])
+def test_no_number_is_a_failure_whatever_was_reported_before(cli, written, reason):
+    sweep_spec(cli, DIVERGES.replace("NONE", written))
+    out = cli("sweep", "--trials", "3", "--parallel", "1").stdout
+    assert out.count(f"failed: {reason}") == 2
+    assert [(t["state"], t["value"]) for t in results(cli)] == [("failed", None), ("value", 0.5), ("failed", None)]
+    show = cli.json("sweep", "show", "latest")
+    assert show["best"]["trial"] == 2 and show["closed"]["failed"] == 2
+
+
+def test_metrics_without_a_number_are_shown_as_such(cli):
+    cli("run", cli.spec(DIVERGES.replace("NONE", "NaN").replace("$BATON_TRIAL", "3").replace(": $BATON_PARAM_X", "")))
+    assert [json.loads(line) for line in cli("metrics", "latest", "--json").stdout.splitlines()] == [
+        {"step": 1, "loss": 0.1}, {"step": 2, "loss": None}, {"step": 3, "loss": None}]
+    assert cli("metrics", "latest", "--csv").stdout == "step,loss\n1,0.1\n2,NaN\n3,NaN\n"
+    assert cli("metrics", "latest").stdout.count("NaN") == 2
+    assert "0.1 at step 1" in cli("metrics", "latest", "--plot").stdout
+
+
 def test_an_unknown_metric_is_told_after_the_first_trial(cli):
     sweep_spec(cli, SQUARE.replace("loss", "val_los"))
     done = cli("sweep", "--parallel", "1", check=1)

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/text.h"
 #include "cli/commands.h"
@@ -16,12 +17,15 @@ namespace {
 constexpr size_t kShownRows = 20;
 constexpr int kMinPlot = 30, kMaxPlot = 120;  // columns
 
+bool is_finite(const Json& number) { return std::isfinite(number.get<double>()); }
+
 std::string cell(const Json& row, const std::string& name) {
   auto found = row.find(name);
   if (found == row.end() || found->is_null()) return "";
   if (found->is_string()) return found->get<std::string>();
-  if (found->is_number_float()) return fmt::format("{:.6g}", found->get<double>());
-  return dump_json(*found);
+  if (!found->is_number_float()) return dump_json(*found);
+  return is_finite(*found) ? fmt::format("{:.6g}", found->get<double>())
+                           : metric_text(found->get<double>());
 }
 
 // Quoted as RFC 4180 says, where needed.
@@ -47,6 +51,7 @@ std::string csv(const Metrics& metrics) {
     line([&](const std::string& name) {
       auto found = row.find(name);
       if (found == row.end() || found->is_null()) return std::string();
+      if (found->is_number_float() && !is_finite(*found)) return metric_text(found->get<double>());
       return found->is_string() ? found->get<std::string>() : dump_json(*found);
     });
   return text;

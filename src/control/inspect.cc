@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "model/metrics.h"
 
 namespace baton {
 namespace {
@@ -148,8 +149,8 @@ Metrics parse_metrics(const std::string& lines) {
   std::set<std::string> known;
   for (const auto& line : split(lines, '\n')) {
     if (trim(line).empty()) continue;
-    auto row = parse_json(line, "a line of metrics");
-    if (!row || !row->is_object()) {
+    auto row = metrics_row(line);
+    if (!row.ok()) {
       ++metrics.bad_lines;
       continue;
     }
