@@ -43,6 +43,7 @@ class Bayes : public MethodTuner {
 
  protected:
   Result<Proposal> propose() override;
+  void on_revised(const Trial&) override { surrogate_.forget_rows(); }
   Json save_method() const override { return surrogate_.save(); }
   Status load_method(const Json& saved) override { return surrogate_.load(saved); }
 

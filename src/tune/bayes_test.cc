@@ -116,6 +116,31 @@ TEST(Bayes, SameSeedSameTrialsAndLoadedGoesOnIdentically) {
   }
 }
 
+// What was stopped gets another value, fails or is taken back; the twin is loaded anew every time.
+TEST(Bayes, RevisedTrialsLeaveNothingBehind) {
+  auto whole = test_tuner(test_space(kPlane), options(4));
+  auto twin = test_tuner(test_space(kPlane), options(4));
+  for (uint64_t id = 1; id <= 40; ++id) {
+    auto asked = whole->ask();
+    ASSERT_TRUE(asked.ok());
+    EXPECT_EQ(twin->ask()->params, asked->params) << id;
+    for (Tuner* one : {whole.get(), twin.get()}) {
+      ASSERT_TRUE(one->report(id, 1, bowl(asked->params, 0)).ok());
+      ASSERT_TRUE(one->stop(id).ok());
+      if (id < 8) continue;
+      const Status revised = id % 4 == 0   ? one->fail(id - 3)
+                             : id % 4 == 1 ? one->tell(id - 3, 0.5)
+                             : id % 4 == 2 ? one->forget(id - 3)
+                                           : Status();
+      EXPECT_TRUE(revised.ok());
+    }
+    auto loaded = load_tuner(*parse_json(dump_json(twin->save()), "saved"));
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+    twin = std::move(*loaded);
+    EXPECT_EQ(whole->save(), twin->save());
+  }
+}
+
 TEST(Bayes, OtherSeedsOtherTrials) {
   auto one = test_tuner(test_space(kPlane), options(1));
   auto two = test_tuner(test_space(kPlane), options(2));

@@ -73,6 +73,7 @@ class HalvingTuner : public MethodTuner {
   void on_closed(const Trial& trial) override {
     if (trial.state == Trial::State::forgotten) members_.erase(trial.id);
   }
+  void on_revised(const Trial& trial) override { on_closed(trial); }
 
   Json save_method() const override {
     Json json = Json::array();
@@ -117,15 +118,23 @@ class HalvingTuner : public MethodTuner {
     return {};
   }
 
+  bool penalises() const { return table().options().failures == Failures::penalise; }
+
   // Ids of those that came to a rung of a bracket and belong to its best 1/reduction, best first.
+  // A penalised failure counts as the worst of the rungs up to the one that it was on its way to.
   std::vector<uint64_t> best_at(size_t bracket, size_t rung) const {
     std::vector<std::pair<double, uint64_t>> results;
+    size_t failed = 0;
     for (const auto& [id, member] : members_) {
       if (member.bracket != bracket) continue;
-      if (auto cost = cost_at(*table().find(id), rung)) results.emplace_back(*cost, id);
+      const Trial& trial = *table().find(id);
+      if (auto cost = cost_at(trial, rung)) results.emplace_back(*cost, id);
+      if (trial.state == Trial::State::failed && penalises() && rung <= member.rung) ++failed;
     }
     std::sort(results.begin(), results.end());
-    results.resize(results.size() / static_cast<size_t>(table().options().reduction));
+    const size_t best =
+        (results.size() + failed) / static_cast<size_t>(table().options().reduction);
+    results.resize(std::min(best, results.size()));
     std::vector<uint64_t> ids;
     for (const auto& [cost, id] : results) ids.push_back(id);
     return ids;
@@ -192,9 +201,18 @@ class HalvingTuner : public MethodTuner {
           data.observed.emplace_back(&trial.point, *cost);
         else if (trial.state == Trial::State::open)
           data.pending.push_back(&trial.point);
-      if (data.observed.size() >= enough) return data;
+      if (data.observed.size() < enough) continue;
+      if (penalises()) add_failures(data);
+      return data;
     }
     return {};
+  }
+
+  void add_failures(TpeData& data) const {
+    double worst = data.observed.front().second;
+    for (const auto& [point, cost] : data.observed) worst = std::max(worst, cost);
+    for (const Trial& trial : table().trials())
+      if (trial.state == Trial::State::failed) data.observed.emplace_back(&trial.point, worst);
   }
 
   Sobol start_;

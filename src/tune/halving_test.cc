@@ -70,6 +70,81 @@ TEST(Asha, FailedTrialsAreNobodysMeasure) {
   EXPECT_EQ(*tuner->report(4, 1, 4.0), Verdict::go_on);
 }
 
+TEST(Asha, PenalisedFailuresAreTheWorstThatCameToTheRung) {
+  TuneOptions options = rungs("asha");
+  options.failures = Failures::penalise;
+  auto tuner = test_tuner(test_space(kSpace), options);
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(tuner->ask().ok());
+  ASSERT_TRUE(tuner->fail(1).ok());
+  ASSERT_EQ(*tuner->report(2, 1, 5.0), Verdict::pause);
+  ASSERT_TRUE(tuner->fail(3).ok());
+  auto promoted = tuner->ask();
+  EXPECT_EQ(promoted->id, 2u) << "the best of three, two of which failed";
+  // Three times as many failures do not promote what there is not.
+  for (uint64_t id = 5; id <= 9; ++id) {
+    ASSERT_EQ(tuner->ask()->id, id);
+    ASSERT_TRUE(tuner->fail(id).ok());
+  }
+  EXPECT_FALSE(tuner->ask()->resumed);
+}
+
+// Of what is good the half right of the middle fails: only who learns from failures keeps off it.
+TEST(Asha, APenalisedRegionIsAskedLessOften) {
+  auto failures = [](Failures way) {
+    int failed = 0;
+    for (uint64_t seed = 1; seed <= 5; ++seed) {
+      TuneOptions options = rungs("asha", 120);
+      options.failures = way;
+      options.seed = seed;
+      auto tuner = test_tuner(test_space(kSpace), options);
+      for (auto trial = tuner->ask(); trial.ok(); trial = tuner->ask()) {
+        const double x = number(trial->params, "x");
+        if (x > 0.5) {
+          ++failed;
+          EXPECT_TRUE(tuner->fail(trial->id).ok());
+        }
+        for (int64_t step = 1; x <= 0.5 && step <= 9; ++step)
+          if (auto verdict = tuner->report(trial->id, step, 0.5 - x); *verdict != Verdict::go_on)
+            break;
+      }
+    }
+    return failed;
+  };
+  EXPECT_LT(failures(Failures::penalise) * 4, failures(Failures::exclude) * 3);
+}
+
+TEST(Asha, TheBestReportSoFarDecidesWhereThatIsWanted) {
+  for (bool best : {false, true}) {
+    TuneOptions options = rungs("asha");
+    options.best = best;
+    options.min_step = 2;
+    auto tuner = test_tuner(test_space(kSpace), options);
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(tuner->ask().ok());
+    ASSERT_EQ(*tuner->report(1, 2, 5.0), Verdict::pause);
+    ASSERT_EQ(*tuner->report(2, 2, 7.0), Verdict::pause);
+    ASSERT_EQ(*tuner->report(3, 1, 1.0), Verdict::go_on);
+    EXPECT_EQ(*tuner->report(3, 2, 6.0), best ? Verdict::go_on : Verdict::pause);
+    if (!best) continue;
+    ASSERT_EQ(*tuner->report(3, 9, 8.0), Verdict::pause) << "one alone is no third of those at 6";
+    ASSERT_TRUE(tuner->tell(3, 1.0).ok());
+    EXPECT_EQ(tuner->best()->value, 1);
+  }
+}
+
+TEST(Asha, HowACompleteTrialEndedCounts) {
+  TuneOptions options = rungs("asha");
+  options.max_step = 1;
+  auto tuner = test_tuner(test_space(kSpace), options);
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(tuner->ask().ok());
+  for (uint64_t id = 1; id <= 2; ++id) ASSERT_EQ(*tuner->report(id, 1, 3.0), Verdict::stop);
+  ASSERT_TRUE(tuner->tell(1, 2.0).ok());
+  ASSERT_TRUE(tuner->forget(2).ok());
+  EXPECT_EQ(tuner->best()->value, 2);
+  auto loaded = load_tuner(tuner->save());
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  EXPECT_EQ((*loaded)->save(), tuner->save());
+}
+
 TEST(Asha, ThinsOutByTheFactorAndEndsWithThePlannedTrials) {
   auto tuner = test_tuner(test_space(kSpace), rungs("asha", 81));
   Player player(curve, 4, 9);
@@ -215,6 +290,22 @@ TEST(Pbt, NobodyWaitsForAPlaceThatCannotBeFilled) {
   EXPECT_EQ(tuner->ask()->id, 8u);
   ASSERT_TRUE(tuner->forget(8).ok());
   EXPECT_TRUE(tuner->ask()->resumed);
+}
+
+TEST(Pbt, PenalisedFailuresAreTheWorstOfTheStepsThatTheyCameTo) {
+  for (Failures way : {Failures::exclude, Failures::penalise}) {
+    TuneOptions options = rungs("pbt");
+    options.failures = way;
+    auto tuner = test_tuner(test_space(kSpace), options);
+    for (int i = 0; i < 8; ++i) ASSERT_TRUE(tuner->ask().ok());
+    for (uint64_t id = 1; id <= 4; ++id)
+      ASSERT_EQ(*tuner->report(id, 1, static_cast<double>(5 - id)), Verdict::go_on);
+    ASSERT_TRUE(tuner->fail(4).ok());  // the best until then
+    ASSERT_EQ(tuner->ask()->parent, 3u) << "what failed is not copied";
+    // The worst place is taken by the failure, which has been replaced already.
+    const bool penalised = way == Failures::penalise;
+    EXPECT_EQ(*tuner->report(5, 1, 20.0), penalised ? Verdict::go_on : Verdict::stop);
+  }
 }
 
 TEST(Pbt, AFailedMemberIsReplaced) {

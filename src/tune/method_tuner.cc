@@ -50,22 +50,46 @@ Result<Suggestion> MethodTuner::ask() {
 
 Status MethodTuner::tell(uint64_t id, double value) {
   if (!std::isfinite(value)) return fail(id);
-  Trial* trial = table_.find_open(id);
+  return settle(id, Trial::State::done, table_.cost_of(value));
+}
+
+Status MethodTuner::fail(uint64_t id) { return settle(id, Trial::State::failed, 0); }
+
+Status MethodTuner::settle(uint64_t id, Trial::State state, double cost) {
+  if (Trial* trial = table_.find_open(id)) {
+    table_.close(*trial, state, cost);
+    on_closed(*trial);
+    return {};
+  }
+  Trial* trial = table_.find_stopped(id);
   if (!trial) return not_open(table_, id);
-  table_.close(*trial, Trial::State::done, table_.cost_of(value));
-  on_closed(*trial);
+  trial->stopped = false;
+  if (trial->state == state && trial->cost == cost) return {};
+  // Its place in the order of closing stays.
+  trial->state = state;
+  trial->cost = cost;
+  on_revised(*trial);
   return {};
 }
 
-Status MethodTuner::fail(uint64_t id) {
+Status MethodTuner::stop(uint64_t id) {
   Trial* trial = table_.find_open(id);
   if (!trial) return not_open(table_, id);
-  table_.close(*trial, Trial::State::failed, 0);
-  on_closed(*trial);
+  if (trial->reports.empty())
+    return Error{Code::invalid, "trial " + std::to_string(id) + " has reported nothing",
+                 "tell its value, or that it failed"};
+  stop(*trial);
   return {};
+}
+
+void MethodTuner::stop(Trial& trial) {
+  table_.close(trial, Trial::State::done, trial.reports.back().second);
+  trial.stopped = true;
+  on_closed(trial);
 }
 
 Status MethodTuner::forget(uint64_t id) {
+  if (table_.find_stopped(id)) return settle(id, Trial::State::forgotten, 0);
   Trial* trial = table_.find_open(id);
   if (!trial) return not_open(table_, id);
   if (trial->resumed && trial->state == Trial::State::open) {
@@ -89,13 +113,13 @@ Result<Verdict> MethodTuner::report(uint64_t id, int64_t step, double value) {
   }
   if (!std::isfinite(value)) return Verdict::go_on;
   if (!trial->reports.empty() && step <= trial->reports.back().first) return Verdict::go_on;
-  trial->reports.emplace_back(step, table_.cost_of(value));
+  double cost = table_.cost_of(value);
+  if (table_.options_.best && !trial->reports.empty())
+    cost = std::min(cost, trial->reports.back().second);
+  trial->reports.emplace_back(step, cost);
   const Verdict verdict = judge(*trial);
   if (verdict == Verdict::pause) trial->state = Trial::State::paused;
-  if (verdict == Verdict::stop) {
-    table_.close(*trial, Trial::State::done, trial->reports.back().second);
-    on_closed(*trial);
-  }
+  if (verdict == Verdict::stop) stop(*trial);
   return verdict;
 }
 

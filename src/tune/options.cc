@@ -62,7 +62,8 @@ Json options_to_json(const TuneOptions& options) {
           {"parallel", options.parallel},
           {"max_step", options.max_step},
           {"min_step", options.min_step},
-          {"reduction", options.reduction}};
+          {"reduction", options.reduction},
+          {"best", options.best}};
 }
 
 Result<TuneOptions> options_from_json(const Json& json) {
@@ -88,6 +89,7 @@ Result<TuneOptions> options_from_json(const Json& json) {
   options.min_step = get_int(json, "min_step", 1);
   options.reduction =
       static_cast<int>(std::clamp<int64_t>(get_int(json, "reduction", 3), -1, 1 << 20));
+  options.best = get_bool(json, "best");
   return options;
 }
 

@@ -5,7 +5,7 @@
 
 namespace baton {
 
-inline constexpr int64_t kSavedVersion = 1;
+inline constexpr int64_t kSavedVersion = 2;
 
 Json options_to_json(const TuneOptions& options);
 // Code::invalid for members of other types or unknown words; not whether they fit together.

@@ -178,14 +178,20 @@ class PbtTuner : public MethodTuner {
            trial.state != Trial::State::forgotten;
   }
 
-  // Among all that came to this step by themselves, whether the trial is one of the worst.
+  bool is_penalised(const Trial& trial) const {
+    return trial.state == Trial::State::failed && table().options().failures == Failures::penalise;
+  }
+
+  // Among all that came to this step by themselves, whether the trial is one of the worst. Those
+  // that failed later are the worst of all where failures are penalised: their places have been
+  // given to others already.
   bool is_among_worst(const Trial& trial, int64_t step) const {
     std::vector<double> others;
     for (const Trial& other : table().trials()) {
-      if (other.id == trial.id || !has_result(other)) continue;
+      if (other.id == trial.id || !(has_result(other) || is_penalised(other))) continue;
       for (const auto& [at, cost] : other.reports)
         if (at >= step) {
-          others.push_back(cost);
+          others.push_back(is_penalised(other) ? INFINITY : cost);
           break;
         }
     }

@@ -28,6 +28,7 @@ Json trial_to_json(const Trial& trial) {
   if (trial.order) json["order"] = trial.order;
   if (trial.added) json["added"] = true;
   if (trial.resumed) json["resumed"] = true;
+  if (trial.stopped) json["stopped"] = true;
   if (trial.parent) json["parent"] = trial.parent;
   if (trial.until) json["until"] = trial.until;
   if (!trial.reports.empty()) json["reports"] = trial.reports;
@@ -73,6 +74,8 @@ Result<Trial> trial_from_json(const Json& json, uint64_t id, const Codec& codec)
   trial.parent = static_cast<uint64_t>(parent);
   trial.added = get_bool(json, "added");
   trial.resumed = get_bool(json, "resumed");
+  trial.stopped = get_bool(json, "stopped");
+  if (trial.stopped && trial.state != State::done) return bad;
   BATON_TRY(read_reports(json, trial, bad));
   return trial;
 }

@@ -22,6 +22,7 @@ class StopEarly : public Tuner {
     curves_.erase(id);  // a broken trial is nobody's measure
     return {};
   }
+  Status stop(uint64_t id) override { return tuner_->stop(id); }
   Status forget(uint64_t id) override { return tuner_->forget(id); }
   Status add(const Params& params, double value) override { return tuner_->add(params, value); }
   std::optional<Best> best() const override { return tuner_->best(); }
@@ -37,7 +38,7 @@ class StopEarly : public Tuner {
     if (!curve.empty()) cost = std::min(cost, curve.back().second);
     curve.emplace_back(step, cost);
     if (verdict != Verdict::go_on || !falls_behind(id, before, step, cost)) return verdict;
-    BATON_TRY(tuner_->tell(id, value));
+    BATON_TRY(tuner_->stop(id));
     return Verdict::stop;
   }
 

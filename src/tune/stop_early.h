@@ -25,7 +25,7 @@ struct StopEarlyOptions {
 };
 
 // A tuner that is `tuner`, but answers report() with Verdict::stop where the rule says so; the
-// trial is then closed with its last report. The tuner's own verdicts come first. Code::invalid for
+// trial is then closed by Tuner::stop(). The tuner's own verdicts come first. Code::invalid for
 // options out of range.
 Result<std::unique_ptr<Tuner>> make_stop_early(std::unique_ptr<Tuner> tuner,
                                                const StopEarlyOptions& options, Goal goal);

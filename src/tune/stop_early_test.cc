@@ -121,6 +121,59 @@ TEST(StopEarly, GoesOnFromWhatWasSaved) {
   EXPECT_TRUE(load_any_tuner(Json(3)).is(Code::invalid));
 }
 
+// The program may end before it hears of the verdict.
+TEST(StopEarly, HowAStoppedTrialEndedCounts) {
+  auto tuner = median_rule();
+  for (uint64_t id = 1; id <= 2; ++id)
+    for (int64_t step = 1; step <= 2; ++step) ASSERT_TRUE(tuner->report(id, step, 2).ok());
+  for (uint64_t id = 3; id <= 5; ++id)
+    ASSERT_EQ(*tuner->report(id, 2, 6.0 + static_cast<double>(id)), Verdict::stop);
+  auto loaded = load_any_tuner(tuner->save());
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  for (auto* one : {tuner.get(), loaded->get()}) {
+    EXPECT_EQ(one->best()->value, 9);
+    ASSERT_TRUE(one->tell(3, 0.5).ok());
+    EXPECT_EQ(one->best()->value, 0.5);
+    EXPECT_TRUE(one->tell(3, 0.1).is(Code::invalid)) << "once";
+    ASSERT_TRUE(one->fail(4).ok());
+    ASSERT_TRUE(one->forget(5).ok());
+    EXPECT_TRUE(one->report(4, 3, 1).is(Code::invalid)) << "it is no longer stopped, but failed";
+    Json trials = one->save()["tuner"]["trials"];
+    EXPECT_EQ(trials[2]["cost"], 0.5);
+    EXPECT_EQ(trials[3]["state"], "failed");
+    EXPECT_EQ(trials[4]["state"], "forgotten");
+  }
+  EXPECT_EQ(tuner->save(), (*loaded)->save());
+}
+
+TEST(StopEarly, StopsOnlyWhatHasReported) {
+  auto tuner = median_rule();
+  EXPECT_TRUE(tuner->stop(1).is(Code::invalid));
+  ASSERT_TRUE(tuner->report(1, 1, 3).ok());
+  ASSERT_TRUE(tuner->stop(1).ok());
+  EXPECT_EQ(tuner->best()->value, 3);
+  EXPECT_TRUE(tuner->stop(1).is(Code::invalid));
+}
+
+TEST(StopEarly, TheBestReportIsTheValueWhereThatIsWanted) {
+  TuneOptions tune;
+  tune.method = "random";
+  tune.goal = Goal::maximize;
+  tune.best = true;
+  auto made = make_stop_early(test_tuner(test_space(R"({"x": {"min": 0, "max": 1}})"), tune),
+                              {1, 1}, Goal::maximize);
+  ASSERT_TRUE(made.ok());
+  auto& tuner = **made;
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(tuner.ask().ok());
+  ASSERT_TRUE(tuner.report(1, 2, 0.9).ok());
+  ASSERT_EQ(*tuner.report(2, 1, 0.7), Verdict::go_on);
+  ASSERT_EQ(*tuner.report(2, 2, 0.2), Verdict::stop);
+  EXPECT_EQ(tuner.best()->value, 0.7);
+  auto loaded = load_any_tuner(tuner.save());
+  ASSERT_TRUE(loaded.ok());
+  EXPECT_EQ((*loaded)->save(), tuner.save());
+}
+
 TEST(StopEarly, TurnsAwayBadOptions) {
   EXPECT_TRUE(make_stop_early(nullptr, {0, 1}, Goal::minimize).is(Code::invalid));
   EXPECT_TRUE(make_stop_early(nullptr, {1, -1}, Goal::minimize).is(Code::invalid));

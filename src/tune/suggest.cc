@@ -97,6 +97,8 @@ Status check_option_types(const Json& request) {
       return invalid(fmt::format("\"{}\" is not text", key));
   for (const char* key : {"seed", "trials", "parallel", "max_step", "min_step", "reduction"})
     if (find(request, key)) BATON_TRY(whole(request, key, 0));
+  if (const Json* best = find(request, "best"); best && !best->is_boolean())
+    return invalid("\"best\" is not true or false");
   return {};
 }
 
@@ -178,10 +180,10 @@ Result<Json> Suggester::dispatch(const Json& request) {
 Result<Json> Suggester::init(const Json& request) {
   if (tuner_)
     return invalid("init was there already", "start another `baton suggest` for another search");
-  BATON_TRY(
-      check_members(request, "init",
-                    {"op", "seed", "method", "goal", "acquisition", "failures", "trials",
-                     "parallel", "max_step", "min_step", "reduction", "stop_early", "parameters"}));
+  BATON_TRY(check_members(
+      request, "init",
+      {"op", "seed", "method", "goal", "acquisition", "failures", "trials", "parallel", "max_step",
+       "min_step", "reduction", "best", "stop_early", "parameters"}));
   BATON_TRY(check_option_types(request));
   const Json* parameters = find(request, "parameters");
   if (!parameters)

@@ -49,6 +49,18 @@ TEST_F(Conversation, StopsEarly) {
   EXPECT_EQ(say(R"({"op":"report","id":2,"step":1,"value":4})")["verdict"], "stop");
 }
 
+TEST_F(Conversation, AStoppedTrialIsWorthItsBestReportOrWhatIsTold) {
+  say(R"({"op":"init","method":"asha","max_step":2,"min_step":2,"best":true,"parameters":{"x":{"min":0,"max":1}}})");
+  say(R"({"op":"ask"})");
+  say(R"({"op":"report","id":1,"step":1,"value":3})");
+  EXPECT_EQ(say(R"({"op":"report","id":1,"step":2,"value":4})")["verdict"], "stop");
+  EXPECT_EQ(say(R"({"op":"best"})")["value"], 3);
+  EXPECT_EQ(suggester_.answer(R"({"op":"tell","id":1,"value":2})"), R"({"ok":true})");
+  EXPECT_EQ(say(R"({"op":"best"})")["value"], 2);
+  EXPECT_EQ(error(R"({"op":"tell","id":1,"value":1})"),
+            "trial 1 is already closed; each trial is closed once");
+}
+
 TEST_F(Conversation, TellsWhenNothingIsLeftAndWhenToWait) {
   say(R"({"op":"init","method":"grid","parameters":{"x":[1]}})");
   say(R"({"op":"ask"})");
@@ -135,6 +147,8 @@ TEST_F(Conversation, BadBeginningsCanBeMended) {
       {R"({"op":"init","method":"rndom","parameters":{"x":[1]}})",
        R"(unknown method "rndom"; did you mean random?)"},
       {R"({"op":"init","method":7,"parameters":{"x":[1]}})", R"("method" is not text)"},
+      {R"({"op":"init","method":"random","best":1,"parameters":{"x":[1]}})",
+       R"("best" is not true or false)"},
       {R"({"op":"init","seed":-1,"parameters":{"x":[1]}})",
        R"("seed" is not a whole number from 0 on)"},
       {R"({"op":"init","sed":1,"parameters":{"x":[1]}})",

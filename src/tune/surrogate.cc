@@ -77,6 +77,7 @@ void Surrogate::update(const std::vector<Observation>& observations) {
   std::vector<double> costs;
   for (const Observation& one : observations) costs.push_back(one.cost);
   const VectorXd targets = targets_of(costs);
+  fitted_at_ = std::min(fitted_at_, observations.size());  // one of them may have gone
   if (fit_due(observations.size())) fit(observations, targets);
   if (!gp_) {
     // From here on exactly what a tuner that was loaded does: first the observations of the last

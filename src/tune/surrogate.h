@@ -15,9 +15,11 @@ class Surrogate {
  public:
   explicit Surrogate(const Features& features);
 
-  // Follows `observations`, which begin as they did the last time. Afterwards gp() has no believed
-  // points.
+  // Follows `observations`, whose points begin as they did the last time. Afterwards gp() has no
+  // believed points.
   void update(const std::vector<Observation>& observations);
+  // One of them has changed or gone: the next update looks at all of them anew.
+  void forget_rows() { gp_.reset(); }
   Gp& gp() { return *gp_; }
   // The observations that gp() knows, as indices into the list of the last update.
   const std::vector<size_t>& kept() const { return kept_; }

@@ -19,6 +19,10 @@ Trial* TrialTable::find_open(uint64_t id) {
                                                                                   : nullptr;
 }
 
+Trial* TrialTable::find_stopped(uint64_t id) {
+  return id >= 1 && id <= trials_.size() && trials_[id - 1].stopped ? &trials_[id - 1] : nullptr;
+}
+
 std::vector<Observation> TrialTable::observations() const {
   std::vector<Observation> all;
   double worst = -std::numeric_limits<double>::infinity();

@@ -25,9 +25,11 @@ struct Trial {
   uint64_t order = 0;  // done, failed: the how-manieth (1, 2, …) to be closed
   bool added = false;  // a known point from add(), never asked
   bool resumed = false;
+  bool stopped = false;  // done by a verdict, and nobody has told since how it ended
   uint64_t parent = 0;
   int64_t until = 0;
-  std::vector<std::pair<int64_t, double>> reports;  // step, cost; steps rise strictly
+  std::vector<std::pair<int64_t, double>> reports;  // step, cost (with options().best
+                                                    // the least so far); steps rise strictly
 };
 
 // A closed trial as a method learns from it.
@@ -63,6 +65,7 @@ class TrialTable {
   Json save() const;
   Status load(const Json& saved);
   Trial* find_open(uint64_t id);
+  Trial* find_stopped(uint64_t id);
   void close(Trial& trial, Trial::State state, double cost);
 
   Codec codec_;
@@ -81,6 +84,7 @@ class MethodTuner : public Tuner {
   Result<Suggestion> ask() final;
   Status tell(uint64_t id, double value) final;
   Status fail(uint64_t id) final;
+  Status stop(uint64_t id) final;
   Status forget(uint64_t id) final;
   Result<Verdict> report(uint64_t id, int64_t step, double value) final;
   Status add(const Params& params, double value) final;
@@ -105,6 +109,8 @@ class MethodTuner : public Tuner {
   virtual Verdict judge(const Trial& /*trial*/) { return Verdict::go_on; }
   // Called after a trial became done, failed or forgotten, or was added.
   virtual void on_closed(const Trial& /*trial*/) {}
+  // Called after a trial that was stopped got another value, failed or was taken back.
+  virtual void on_revised(const Trial& /*trial*/) {}
   // What propose() and judge() remember beside the table; must bring them on identically.
   virtual Json save_method() const { return Json::object(); }
   virtual Status load_method(const Json& /*saved*/) { return {}; }
@@ -115,6 +121,9 @@ class MethodTuner : public Tuner {
   Rng rng(uint64_t purpose) const { return Rng(table_.options_.seed, table_.asks_ + 1, purpose); }
 
  private:
+  Status settle(uint64_t id, Trial::State state, double cost);
+  void stop(Trial& trial);
+
   TrialTable table_;
 };
 

@@ -43,6 +43,7 @@ struct TuneOptions {
   int64_t max_step = 0;  // > 0 for these methods
   int64_t min_step = 1;
   int reduction = 3;
+  bool best = false;  // by reports a trial is as good as the best of them, else as the last
 };
 
 // A trial as given out by ask().
@@ -60,7 +61,7 @@ struct Suggestion {
 enum class Verdict {
   go_on,
   pause,  // stop it after a commit; a later ask() may give it out again as resumed
-  stop,   // finished for good at this step; its last report counts as its value
+  stop,   // finished for good at this step; what it has reported counts as its value
 };
 
 struct Best {
@@ -83,9 +84,13 @@ class Tuner {
   virtual Result<Suggestion> ask() = 0;
 
   // Closes an open or paused trial with its final value. NaN and infinities count as a failure.
-  // Code::invalid when no such trial is open or paused; nothing has changed then.
+  // Code::invalid when no such trial is open or paused; nothing has changed then. A trial that was
+  // stopped by a verdict can be told, failed or taken back once more: a program may have come to
+  // its end before it heard of the verdict, and how it ended is what counts.
   virtual Status tell(uint64_t id, double value) = 0;
   virtual Status fail(uint64_t id) = 0;
+  // Closes an open trial as Verdict::stop does. Code::invalid also when it has reported nothing.
+  virtual Status stop(uint64_t id) = 0;
 
   // Takes an open trial back as if it had never been asked (it was never started); its id is not
   // used again. A resumed trial is paused again. Code::invalid when no such trial is open.
