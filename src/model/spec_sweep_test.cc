@@ -42,12 +42,47 @@ TEST(SpecSweep, ReadsEveryKey) {
   EXPECT_EQ(*sweep.target, 0.93);
 }
 
+const char* const kBayes =
+    "command: p ${x}\n"
+    "sweep:\n"
+    "  metric: {name: loss, best: true}\n"
+    "  acquisition: thompson\n"
+    "  trials: 5\n"
+    "  seed: 18446744073709551615\n"
+    "  failures: penalise\n"
+    "  parameters: {x: [1, 2]}\n";
+const char* const kAsha =
+    "command: p ${x}\n"
+    "sweep: {metric: loss, method: asha, trials: 5, max_step: 81, min_step: 3, reduction: 4,\n"
+    "        parameters: {x: [1, 2]}}\n";
+
+TEST(SpecSweep, ReadsWhatIsSeldomSaid) {
+  auto bayes = parse_spec(kBayes, "s.yaml", {});
+  ASSERT_TRUE(bayes.ok()) << bayes.error().message;
+  EXPECT_TRUE(bayes->sweep->best);
+  EXPECT_FALSE(bayes->sweep->maximize);
+  EXPECT_EQ(bayes->sweep->method, "bayes");
+  EXPECT_EQ(bayes->sweep->acquisition, "thompson");
+  EXPECT_EQ(bayes->sweep->seed, 18446744073709551615u);
+  EXPECT_TRUE(bayes->sweep->penalise);
+  auto asha = parse_spec(kAsha, "s.yaml", {});
+  ASSERT_TRUE(asha.ok()) << asha.error().message;
+  EXPECT_EQ(asha->sweep->max_step, 81);
+  EXPECT_EQ(asha->sweep->min_step, 3);
+  EXPECT_EQ(asha->sweep->reduction, 4);
+  EXPECT_FALSE(asha->sweep->best);
+  EXPECT_FALSE(asha->sweep->penalise);
+  EXPECT_EQ(asha->sweep->seed, 0u);
+}
+
 TEST(SpecSweep, SurvivesJson) {
-  auto spec = parse_spec(kGood, "s.yaml", {});
-  ASSERT_TRUE(spec.ok());
-  auto back = spec_from_json(spec_to_json(*spec));
-  ASSERT_TRUE(back.ok()) << back.error().message;
-  EXPECT_TRUE(*back == *spec);
+  for (const char* text : {kGood, kBayes, kAsha}) {
+    auto spec = parse_spec(text, "s.yaml", {});
+    ASSERT_TRUE(spec.ok());
+    auto back = spec_from_json(spec_to_json(*spec));
+    ASSERT_TRUE(back.ok()) << back.error().message;
+    EXPECT_TRUE(*back == *spec);
+  }
 }
 
 struct Slip {
