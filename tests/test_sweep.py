@@ -349,8 +349,50 @@ def test_asha_pauses_trials_and_takes_them_up_again(cli):
     paused = {event["trial"] for event in events if event["type"] == "paused"}
     asked = [event["trial"] for event in events if event["type"] == "asked"]
     assert paused and any(asked.count(trial) > 1 for trial in paused)
-    done = [t for t in results(cli) if t["state"] == "value"]
+    trials = results(cli)
+    done = [t for t in trials if t["state"] == "value"]
     assert done and all(t["attempts"] > 1 for t in done if t["trial"] in paused)
+    waiting = [t for t in trials if t["state"] == "paused"]
+    assert waiting and len(done) + len(waiting) == 4
+    rows = {int(row["trial"]): row for row in csv.DictReader(io.StringIO(cli("sweep", "results", "latest", "--csv").stdout))}
+    table = cli("sweep", "results", "latest").stdout
+    for trial in waiting:  # no value, but what it has reported
+        assert trial["value"] is None and trial["attempts"] >= 1 and trial["ran_ms"] > 0
+        step, value = trial["reports"][-1]
+        assert trial["last_report"] == {"step": step, "value": value}
+        row = rows[trial["trial"]]
+        assert (row["value"], int(row["last_step"]), float(row["last_report"])) == ("", step, value)
+        assert f"{value:.6g} at step {step}" in table
+    assert set(cli.json("sweep", "show", "latest")["importance"]) == {"x"}
+    page = cli("sweep", "plot", "latest", "--to", "-").stdout
+    assert page.count('"paused_at":') == len(waiting)
+
+
+def test_asha_of_programs_that_nobody_can_stop_in_time(cli):
+    """They come to their end before they are looked at: they count as they ended, and none as paused."""
+    program = UNTIL_STOPPED + "for step in $(seq 9); do report $step; done\n[ $BATON_TRIAL != 2 ]\n"
+    sweep_spec(cli, program, sweep="  max_step: 9\n")
+    out = cli("sweep", "--set", "sweep.method=asha", "--trials", "8").stdout
+    assert "complete; 8/8 trials done, 1 failed; best loss" in out
+    assert [t["state"] for t in results(cli)] == ["value", "failed"] + ["value"] * 6
+    assert all(t["attempts"] == 1 and t["value"] in (None, t["params"]["x"]) for t in results(cli))
+    rows = csv.DictReader(io.StringIO(cli("sweep", "results", "latest", "--csv").stdout))
+    assert [bool(row["value"]) for row in rows] == [True, False] + [True] * 6
+    assert cli.json("sweep", "show", "latest")["importance"]
+
+
+def test_the_best_report_counts_where_the_spec_says_so(cli):
+    """Of a trial that runs to its end, and of one that is stopped early."""
+    program = UNTIL_STOPPED + """
+    say() { echo "{\\"step\\": $1, \\"loss\\": $2}" >> $BATON_METRICS_FILE; }
+    [ $BATON_PARAM_X = 1 ] && { say 1 0.5; say 2 0.1; say 3 0.4; exit 0; }
+    say 1 0.6; say 2 0.9
+    wait_for_the_end
+    """
+    sweep_spec(cli, program, parameters="{x: [1, 2]}", sweep="  stop_early: {after: 1, grace: 1}\n",
+               extra="preemption: {grace: 10s, signal: SIGURG}\n")
+    cli("sweep", "--set", "sweep.method=grid", "--set", "sweep.metric={name: loss, best: true}", "--parallel", "1", "--trials", "2")
+    assert [(t["state"], t["value"]) for t in results(cli)] == [("value", 0.1), ("pruned", 0.6)]
 
 
 def test_hyperband_begins_at_several_rungs(cli):

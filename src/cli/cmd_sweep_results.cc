@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/drive_sweep.h"
@@ -7,14 +9,22 @@
 namespace baton {
 namespace {
 
+// What is paused has no value yet, only what it reported last.
+std::string value_text(const SweepTrial& trial) {
+  if (trial.value) return short_number(*trial.value);
+  if (trial.state != SweepTrial::State::paused || trial.reports.empty()) return "-";
+  const auto& [step, value] = trial.reports.back();
+  return fmt::format("{} at step {}", short_number(value), step);
+}
+
 std::string table(Context& context, const SweepHistory& history) {
   Table table({"TRIAL", "STATE", "VALUE", "ATTEMPTS", "RAN", "JOB", "PARAMETERS"});
   const SweepState& state = history.state();
   for (size_t i = 0; i < state.trials.size(); ++i) {
     const SweepTrial& trial = state.trials[i];
-    table.add({std::to_string(i + 1), trial_state_name(trial),
-               trial.value ? short_number(*trial.value) : "-", std::to_string(trial.attempts),
-               trial.closed_ms ? human_duration_ms(trial.ran_ms) : "-", trial.job,
+    table.add({std::to_string(i + 1), trial_state_name(trial), value_text(trial),
+               std::to_string(trial.attempts),
+               trial.attempts > 0 ? human_duration_ms(trial.ran_ms) : "-", trial.job,
                params_text(trial.params)});
   }
   return table.text(context.terminal);

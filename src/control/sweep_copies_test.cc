@@ -29,6 +29,7 @@ class Population : public TrialRunner {
     return {};
   }
   Status adopt(uint64_t, int64_t, uint64_t) override { return Error{Code::not_found, "", ""}; }
+  std::string log_path(const std::string&) const override { return ""; }
   void stop_all() override {}
   void release_all() override {}
   Result<News> wait(int64_t) override {

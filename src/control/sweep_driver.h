@@ -88,6 +88,8 @@ class SweepDriver {
   Status start(uint64_t trial, const Summary* summary);
   Status stop(uint64_t trial);
   Status conclude(uint64_t trial, History& history);
+  Status pause(uint64_t trial, const Summary& summary);
+  Status prune(uint64_t trial, const Summary& summary);
   Status conclude_stopped(uint64_t trial, History& history);
   Status conclude_succeeded(uint64_t trial, History& history);
   Status close(uint64_t trial, const Summary& summary, TrialOutcome outcome,

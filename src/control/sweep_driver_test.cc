@@ -27,6 +27,7 @@ class FakeAgents : public TrialRunner {
     return {};
   }
   Status adopt(uint64_t, int64_t, uint64_t) override { return Error{Code::not_found, "", ""}; }
+  std::string log_path(const std::string& job) const override { return "/logs/" + job; }
   void stop_all() override {}
   void release_all() override { waiting_.clear(); }
   Result<News> wait(int64_t) override {
@@ -46,6 +47,9 @@ class FakeAgents : public TrialRunner {
     return Outcome::succeeded;
   };
   std::string name = "loss";
+  // What the program of a trial with this parameter reports, one value a step.
+  std::function<std::vector<std::string>(uint64_t trial, const std::string& x)> values =
+      [](uint64_t, const std::string& x) { return std::vector<std::string>{x}; };
 
  private:
   void run(uint64_t trial, const std::string& job) {
@@ -59,14 +63,16 @@ class FakeAgents : public TrialRunner {
     event.agent = new_nonce();
     ASSERT_TRUE(history->append(event, clock_.wall_ms(), accept).ok());
     std::string x = param_text(history->job().spec.params.back().second);
-    ASSERT_TRUE(ledger_
-                    .append_stream(job, "metrics", event.attempt, 0,
-                                   "{\"step\": 1, \"" + name + "\": " + x + "}\n")
-                    .ok());
+    std::string lines;
+    int step = 0;
+    for (const auto& value : values(trial, x))
+      lines += "{\"step\": " + std::to_string(++step) + ", \"" + name + "\": " + value + "}\n";
+    ASSERT_TRUE(ledger_.append_stream(job, "metrics", event.attempt, 0, lines).ok());
     Event ended;
     ended.type = EventType::ended;
     ended.attempt = event.attempt;
     ended.outcome = outcome(trial, starts[job]);
+    ended.ran_ms = 5;
     ASSERT_TRUE(history->append(ended, clock_.wall_ms(), accept).ok());
   }
 
@@ -87,7 +93,10 @@ class Driver : public testing::Test {
  protected:
   void SetUp() override {
     clock_.set_auto_advance(true);
-    sweep_.base.spec = *parse_spec(kSpec, "s.yaml", {});
+    begin(kSpec);
+  }
+  void begin(const std::string& spec) {
+    sweep_.base.spec = *parse_spec(spec, "s.yaml", {});
     sweep_.base.id = new_job_id(clock_.wall_ms());
     sweep_.base.nonce = new_nonce();
     sweep_.base.argv = {"/bin/sh", "-c", "p ${x}"};
@@ -104,6 +113,12 @@ class Driver : public testing::Test {
     self.host = "here";
     self.boot = "boot " + self.agent;  // as on another machine: judged by its heartbeat
     return self;
+  }
+  // What the optimiser knows of a trial that it asked for.
+  Json known(uint64_t trial) {
+    Json tuner = sweeps_.read_tuner(sweep_.base.id)->tuner["tuner"];
+    if (tuner.contains("tuner")) tuner = tuner["tuner"];
+    return tuner["trials"][state().trial(trial).ask - 1];
   }
   SweepState state() {
     auto history = sweeps_.open(sweep_.base.id);
@@ -179,6 +194,110 @@ TEST_F(Driver, AnAgentThatCannotClaimEndsTheSweepInsteadOfTryingForEver) {
   SweepParts parts{sweeps_, ledger_, clock_, dead, view_, identity(), 8, {}};
   ASSERT_TRUE(SweepDriver(parts).run(sweep_.base.id, std::nullopt).ok());
   EXPECT_EQ(state().outcome, SweepOutcome::failed);
+  EXPECT_EQ(state().reason, "trial 1 cannot be run: its agent ends at once; its log is /logs/" +
+                                state().trial(1).job);
+}
+
+constexpr const char* kAsha =
+    "name: s\ncommand: p ${x}\nsweep:\n  metric: loss\n  method: asha\n  max_step: 3\n  trials: 6\n"
+    "  parameters: {x: {min: 0, max: 1}}\n";
+
+std::vector<std::string> three_steps(uint64_t, const std::string& x) { return {"2", "1", x}; }
+
+TEST_F(Driver, WhatEndsBeforeItCanPauseCountsAsItEnded) {
+  begin(kAsha);
+  agents_.values = three_steps;
+  agents_.outcome = [](uint64_t trial, int) {
+    return trial == 2 ? Outcome::failed : Outcome::succeeded;
+  };
+  ASSERT_TRUE(drive().ok());
+  SweepState now = state();
+  EXPECT_EQ(now.paused, 0);
+  EXPECT_EQ(now.counts[static_cast<size_t>(TrialOutcome::value)], 5);
+  EXPECT_EQ(now.counts[static_cast<size_t>(TrialOutcome::failed)], 1);
+  ASSERT_TRUE(now.best);
+  for (const auto& trial : now.trials) {
+    EXPECT_EQ(trial.attempts, 1);
+    EXPECT_EQ(trial.ran_ms, 5);
+    if (trial.value) {
+      EXPECT_DOUBLE_EQ(*trial.value, trial.params[0].second.get<double>());
+    }
+  }
+  EXPECT_EQ(known(2)["state"], "failed");
+  EXPECT_EQ(known(1)["cost"], *now.trial(1).value);
+}
+
+TEST_F(Driver, WhatPausesShowsHowFarItHasCome) {
+  begin(std::string(kAsha) + "  reduction: 1000\n");
+  agents_.values = three_steps;
+  agents_.outcome = [](uint64_t, int) { return Outcome::stopped; };
+  ASSERT_TRUE(drive().ok());
+  SweepState now = state();
+  EXPECT_EQ(now.paused, 6);
+  for (const auto& trial : now.trials) {
+    EXPECT_EQ(trial.attempts, 1);
+    EXPECT_EQ(trial.ran_ms, 5);
+    EXPECT_EQ(trial.reports.back(), std::make_pair(int64_t{1}, 2.0));
+  }
+}
+
+constexpr const char* kStopEarly =
+    "name: s\ncommand: p ${x}\nsweep:\n  metric: {name: loss, best: BEST}\n  method: random\n"
+    "  trials: 3\n  stop_early: {after: 1, grace: 1}\n  parameters: {x: {min: 0, max: 1}}\n";
+
+std::string stop_early_spec(const std::string& best) {
+  std::string spec = kStopEarly;
+  return spec.replace(spec.find("BEST"), 4, best);
+}
+
+// The second trial falls behind at step 2, the third is better than it looked there.
+std::vector<std::string> late_bloomers(uint64_t trial, const std::string&) {
+  if (trial == 1) return {"5", "5", "5"};
+  if (trial == 2) return {"6", "7"};
+  return {"8", "8", "1", "2"};
+}
+
+TEST_F(Driver, TheOptimiserLearnsWhatIsRecordedOfStoppedTrials) {
+  begin(stop_early_spec("false"));
+  agents_.values = late_bloomers;
+  agents_.outcome = [](uint64_t trial, int) {
+    return trial == 2 ? Outcome::stopped : Outcome::succeeded;
+  };
+  ASSERT_TRUE(drive().ok());
+  SweepState now = state();
+  EXPECT_EQ(now.trial(2).outcome, TrialOutcome::pruned);
+  EXPECT_EQ(now.trial(2).value, 7);
+  EXPECT_EQ(now.trial(3).outcome, TrialOutcome::value) << "it ended before it was stopped";
+  EXPECT_EQ(now.trial(3).value, 2);
+  EXPECT_EQ(now.trial(3).reports.size(), 2u) << "what comes after a verdict is not recorded";
+  for (uint64_t trial = 1; trial <= 3; ++trial)
+    EXPECT_EQ(known(trial)["cost"], *now.trial(trial).value);
+}
+
+TEST_F(Driver, TheBestReportCountsWhereTheSpecSaysSo) {
+  begin(stop_early_spec("true"));
+  agents_.values = late_bloomers;
+  agents_.outcome = [](uint64_t trial, int) {
+    return trial == 2 ? Outcome::stopped : Outcome::succeeded;
+  };
+  ASSERT_TRUE(drive().ok());
+  SweepState now = state();
+  EXPECT_EQ(now.trial(2).outcome, TrialOutcome::pruned);
+  EXPECT_EQ(now.trial(2).value, 6);
+  EXPECT_EQ(now.trial(3).value, 1);
+  for (uint64_t trial = 1; trial <= 3; ++trial)
+    EXPECT_EQ(known(trial)["cost"], *now.trial(trial).value);
+}
+
+TEST_F(Driver, AProgramThatFailsBeforeItIsStoppedIsAFailure) {
+  begin(stop_early_spec("false"));
+  agents_.values = late_bloomers;
+  agents_.outcome = [](uint64_t trial, int) {
+    return trial == 2 ? Outcome::failed : Outcome::succeeded;
+  };
+  ASSERT_TRUE(drive().ok());
+  EXPECT_EQ(state().trial(2).outcome, TrialOutcome::failed);
+  EXPECT_EQ(known(2)["state"], "failed");
 }
 
 // Death between any two writes of the driver, at every place there is.

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "base/xml.h"
+#include "control/sweep_report.h"
 #include "model/sweep_params.h"
 
 namespace baton {
@@ -49,6 +50,7 @@ Json data_of(const Sweep& sweep, const SweepState& state,
                       {"value", trial.value ? Json(*trial.value) : Json()},
                       {"closed", trial.closed_ms},
                       {"params", params_object(trial.params)}});
+    if (auto value = paused_value(trial, sweep.spec())) trials.back()["paused_at"] = *value;
   }
   return Json{{"metric", sweep.spec().metric},
               {"maximize", sweep.spec().maximize},
@@ -72,6 +74,7 @@ std::string sweep_plot(const Sweep& sweep, const SweepState& state,
   text +=
       "<h2>Value over time</h2><div id=\"time\"></div>\n"
       "<h2>Parallel coordinates</h2><p>One line a trial; the greener, the better; "
+      "dashed where it is paused, with what it has reported; "
       "dotted past a parameter that the trial did not use.</p>"
       "<div id=\"parallel\"></div>\n"
       "<h2>Slices</h2><p>Value by each parameter; in brackets, how much of the value's variation "

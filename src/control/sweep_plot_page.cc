@@ -26,7 +26,10 @@ const char* const kPlotScript = R"page(<script>
 const data = JSON.parse(document.getElementById('data').textContent);
 const trials = data.trials, dims = data.parameters, metric = data.metric || 'value';
 const done = trials.filter(t => t.value !== null);
-const values = done.map(t => t.value);
+// Paused trials have no value, but what they have reported is shown beside those of the others.
+const shown = trials.filter(t => t.value !== null || t.paused_at !== undefined);
+const worth = t => t.value !== null ? t.value : t.paused_at;
+const values = shown.map(worth);
 const low = Math.min(...values), high = Math.max(...values);
 const goodness = v => high > low ? (data.maximize ? (v - low) : (high - v)) / (high - low) : 1;
 // Ranks, not values, are coloured: one far outlier would make all others look the same.
@@ -63,7 +66,8 @@ function mark(element, trial) {
   if (!marks.has(trial.trial)) marks.set(trial.trial, []);
   marks.get(trial.trial).push(element);
   element.addEventListener('pointerenter', event => { marks.get(trial.trial).forEach(e => e.classList.add('hot'));
-    tip.textContent = `trial ${trial.trial}: ${trial.value === null ? trial.state : metric + ' ' + number(trial.value)} — ` +
+    tip.textContent = `trial ${trial.trial}: ${trial.value !== null ? metric + ' ' + number(trial.value) :
+      trial.state + (trial.paused_at !== undefined ? ' at ' + metric + ' ' + number(trial.paused_at) : '')} — ` +
       Object.entries(trial.params).map(([k, v]) => `${k}=${number(v)}`).join(' ');
     tip.style.display = 'block'; tip.style.left = Math.min(event.clientX + 12, innerWidth - 260) + 'px'; tip.style.top = event.clientY + 12 + 'px'; });
   element.addEventListener('pointerleave', () => { marks.get(trial.trial).forEach(e => e.classList.remove('hot')); tip.style.display = 'none'; });
@@ -87,16 +91,16 @@ function overTime() {
 function parallel() {
   const axes = [...dims, value], w = 1000, h = 340, s = canvas('parallel', w, h);
   const x = i => 50 + i * (w - 120) / Math.max(1, axes.length - 1), y = p => 35 + (1 - p) * (h - 60);
-  const order = [...done].sort((a, b) => goodness(a.value) - goodness(b.value));
+  const order = [...shown].sort((a, b) => goodness(worth(a)) - goodness(worth(b)));
   for (const t of order) {
     let path = '', over = '', last = null, skipped = false;
-    axes.forEach((d, i) => { const p = place(d, d === value ? t.value : t.params[d.name]);
+    axes.forEach((d, i) => { const p = place(d, d === value ? worth(t) : t.params[d.name]);
       if (p === null) { skipped = true; return; }
       const here = `${x(i)} ${y(p)}`;
       if (skipped && last) over += `M${last}L${here}`;  // past axes that the trial has no value on
       path += `${last && !skipped ? 'L' : 'M'}${here}`; last = here; skipped = false; });
-    const stroke = `stroke: ${shade(t.value)}`;
-    mark(node('path', {d: path, class: 'trial', style: stroke}, s), t);
+    const stroke = `stroke: ${shade(worth(t))}`;
+    mark(node('path', {d: path, class: 'trial', style: stroke, ...(t.value === null && {'stroke-dasharray': '8 3'})}, s), t);
     if (over) mark(node('path', {d: over, class: 'trial', style: stroke, 'stroke-dasharray': '2 4'}, s), t);
   }
   axes.forEach((d, i) => { node('line', {x1: x(i), x2: x(i), y1: y(0), y2: y(1), class: 'axis'}, s);
@@ -110,15 +114,16 @@ function slices() {
     node('path', {d: `M45 12V${h - 38}H${w - 12}`, fill: 'none', class: 'axis'}, s);
     node('text', {x: w / 2, y: h - 4, 'text-anchor': 'middle', class: 'name'}, s,
       d.name + (d.share !== undefined ? ` (${Math.round(d.share * 100)} %)` : ''));
-    const shown = ticks(d), few = shown.length > 4 ? [shown[0], shown[Math.floor(shown.length / 2)], shown[shown.length - 1]] : shown;
+    const all = ticks(d), few = all.length > 4 ? [all[0], all[Math.floor(all.length / 2)], all[all.length - 1]] : all;
     for (const [p, t] of few) node('text', {x: x(p), y: h - 22, 'text-anchor': 'middle'}, s, t);
     for (const v of [value.min, value.max]) node('text', {x: 40, y: y(v) + 4, 'text-anchor': 'end'}, s, number(v));
-    for (const t of done) { const p = place(d, t.params[d.name]);
+    for (const t of shown) { const p = place(d, t.params[d.name]);
       // Choices are spread a little, so that trials do not hide each other.
-      if (p !== null) mark(node('circle', {cx: x(p) + (d.choices ? (t.trial * 7919 % 17 - 8) * .8 : 0), cy: y(t.value), r: 3, fill: shade(t.value)}, s), t); }
+      if (p !== null) mark(node('circle', {cx: x(p) + (d.choices ? (t.trial * 7919 % 17 - 8) * .8 : 0), cy: y(worth(t)), r: 3,
+        ...(t.value !== null ? {fill: shade(worth(t))} : {fill: 'none', stroke: shade(worth(t)), 'stroke-width': 1.5})}, s), t); }
   }
 }
-if (done.length) { overTime(); parallel(); slices(); }
+if (shown.length) { overTime(); parallel(); slices(); }
 else document.getElementById('time').textContent = 'No trial has a value yet.';
 </script>
 </body></html>

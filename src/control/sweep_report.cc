@@ -34,6 +34,12 @@ bool has_value(const SweepTrial& trial) {
   return trial.state == SweepTrial::State::closed && trial.value.has_value();
 }
 
+std::string last_report_text(const SweepTrial& trial) {
+  if (trial.reports.empty()) return ",";
+  const auto& [step, value] = trial.reports.back();
+  return fmt::format("{},{}", step, dump_json(Json(value)));
+}
+
 }  // namespace
 
 std::string short_number(double value) { return fmt::format("{:.6g}", value); }
@@ -63,6 +69,8 @@ Json describe_trial(const SweepTrial& trial, uint64_t number) {
             {"reason", trial.reason}};
   if (trial.parent) json["parent"] = trial.parent;
   if (!trial.reports.empty()) {
+    const auto& [last, reported] = trial.reports.back();
+    json["last_report"] = {{"step", last}, {"value", reported}};
     Json& reports = json["reports"] = Json::array();
     for (const auto& [step, value] : trial.reports) reports.push_back(Json::array({step, value}));
   }
@@ -104,7 +112,7 @@ std::string trials_csv(const Sweep& sweep, const SweepState& state) {
   std::string text = "trial,state,value";
   const auto& dimensions = sweep.spec().space.dimensions;
   for (const auto& dimension : dimensions) text += "," + csv_field(dimension.name);
-  text += ",job,attempts,ran_ms,asked_at,closed_at,reason\n";
+  text += ",job,attempts,ran_ms,asked_at,closed_at,reason,last_step,last_report\n";
   for (size_t i = 0; i < state.trials.size(); ++i) {
     const SweepTrial& trial = state.trials[i];
     text += fmt::format("{},{},{}", i + 1, trial_state_name(trial),
@@ -113,11 +121,16 @@ std::string trials_csv(const Sweep& sweep, const SweepState& state) {
       const Json* value = value_of(trial.params, dimension.name);
       text += "," + (value ? csv_field(param_text(*value)) : "");
     }
-    text +=
-        fmt::format(",{},{},{},{},{},{}\n", trial.job, trial.attempts, trial.ran_ms,
-                    time_text(trial.asked_ms), time_text(trial.closed_ms), csv_field(trial.reason));
+    text += fmt::format(",{},{},{},{},{},{},{}\n", trial.job, trial.attempts, trial.ran_ms,
+                        time_text(trial.asked_ms), time_text(trial.closed_ms),
+                        csv_field(trial.reason), last_report_text(trial));
   }
   return text;
+}
+
+std::optional<double> paused_value(const SweepTrial& trial, const SweepSpec& spec) {
+  if (trial.state != SweepTrial::State::paused) return std::nullopt;
+  return reported_value(trial, spec);
 }
 
 Result<std::vector<Importance>> sweep_importance(const Sweep& sweep, const SweepState& state) {
@@ -128,8 +141,10 @@ Result<std::vector<Importance>> sweep_importance(const Sweep& sweep, const Sweep
   spec.stop_early.reset();
   BATON_ASSIGN(auto tuner, make_sweep_tuner(spec, 0));
   for (const auto& point : sweep.warm) BATON_TRY(tuner->add(point.params, point.value));
-  for (const auto& trial : state.trials)
-    if (has_value(trial)) BATON_TRY(tuner->add(trial.params, *trial.value));
+  for (const auto& trial : state.trials) {
+    auto value = has_value(trial) ? trial.value : paused_value(trial, sweep.spec());
+    if (value) BATON_TRY(tuner->add(trial.params, *value));
+  }
   return tuner->importance();
 }
 

@@ -1,6 +1,7 @@
 // What a sweep's records say, put together for people and for programs.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,12 @@ Json describe_sweep(const Sweep& sweep, const SweepState& state,
 // All trials, a line each, in the order asked; RFC 4180.
 std::string trials_csv(const Sweep& sweep, const SweepState& state);
 
-// How much each parameter matters, by all closed trials and known points; empty without a metric.
+// What a paused trial's reports are worth, which is not its value: they may have been early ones.
+// None for a trial that is not paused.
+std::optional<double> paused_value(const SweepTrial& trial, const SweepSpec& spec);
+
+// How much each parameter matters, by all closed and paused trials and known points; empty without
+// a metric. Paused ones count as those stopped early do: left out, only good ones would remain.
 Result<std::vector<Importance>> sweep_importance(const Sweep& sweep, const SweepState& state);
 
 // Trials with a value, the best first.

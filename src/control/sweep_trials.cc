@@ -138,10 +138,8 @@ Status SweepDriver::start(uint64_t trial, const Summary* summary) {
   if (!fresh && known->second.first != attempts) known->second = {attempts, 0};
   const std::string& job = state().trial(trial).job;
   if (++known->second.second > kStartsInVain)
-    return give_up(
-        fmt::format("trial {} cannot be run: its agent ends at once; its log is {}/run/{}"
-                    ".log in baton's home",
-                    trial, "", job));
+    return give_up(fmt::format("trial {} cannot be run: its agent ends at once; its log is {}",
+                               trial, parts_.runner.log_path(job)));
   BATON_TRY(parts_.runner.start(trial, job));
   running_.insert(trial);
   return {};
@@ -169,24 +167,33 @@ Status SweepDriver::conclude(uint64_t trial, History& history) {
     BATON_TRY(collect_reports(trial, history, rest));
     BATON_TRY(record(rest));
   }
-  const SweepTrial::State judged = state().trial(trial).state;
-  if (judged == SweepTrial::State::pausing) {
-    SweepEvent event;
-    event.type = SweepEventType::paused;
-    event.trial = trial;
-    auto paused = append(event);
-    return paused.ok() ? Status() : Status(paused.error());
-  }
   // A program that came to its end before it was stopped counts as any other.
-  if (judged == SweepTrial::State::pruning && summary.state != State::succeeded) {
-    const auto& [step, value] = state().trial(trial).reports.back();
-    bool complete = sweep().spec().max_step > 0 && step >= sweep().spec().max_step;
-    return close(trial, summary, complete ? TrialOutcome::value : TrialOutcome::pruned, value, "");
-  }
   if (summary.state == State::succeeded) return conclude_succeeded(trial, history);
   if (summary.state == State::failed)
     return close(trial, summary, TrialOutcome::failed, {}, summary.reason);
+  const SweepTrial::State judged = state().trial(trial).state;
+  if (judged == SweepTrial::State::pausing) return pause(trial, summary);
+  if (judged == SweepTrial::State::pruning) return prune(trial, summary);
   return conclude_stopped(trial, history);
+}
+
+Status SweepDriver::pause(uint64_t trial, const Summary& summary) {
+  SweepEvent event;
+  event.type = SweepEventType::paused;
+  event.trial = trial;
+  event.ran_ms = summary.ran_ms;
+  event.attempts = summary.attempt;
+  auto paused = append(event);
+  return paused.ok() ? Status() : Status(paused.error());
+}
+
+// The methods with budgets stop also what is complete.
+Status SweepDriver::prune(uint64_t trial, const Summary& summary) {
+  const SweepTrial& known = state().trial(trial);
+  const SweepSpec& spec = sweep().spec();
+  bool complete = spec.max_step > 0 && known.reports.back().first >= spec.max_step;
+  return close(trial, summary, complete ? TrialOutcome::value : TrialOutcome::pruned,
+               reported_value(known, spec), "");
 }
 
 Status SweepDriver::conclude_stopped(uint64_t trial, History& history) {

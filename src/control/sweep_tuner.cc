@@ -20,6 +20,7 @@ TuneOptions tune_options(const SweepSpec& spec, int trials) {
   options.max_step = spec.max_step;
   options.min_step = spec.min_step;
   options.reduction = spec.reduction;
+  options.best = spec.best;
   return options;
 }
 
@@ -160,9 +161,7 @@ Verdict SweepTuner::report(uint64_t trial, int64_t step, double value) {
   auto ask = asks_.find(trial);
   if (ask == asks_.end()) return Verdict::go_on;
   auto verdict = tuner_->report(ask->second, step, value);
-  if (!verdict.ok()) return Verdict::go_on;  // closed already, by an earlier verdict
-  if (*verdict == Verdict::stop) asks_.erase(ask);
-  return *verdict;
+  return verdict.ok() ? *verdict : Verdict::go_on;  // a step that the optimiser does not count
 }
 
 void SweepTuner::note(const SweepEvent& event, const SweepState& state) {
@@ -183,11 +182,18 @@ void SweepTuner::close(const SweepEvent& event, const SweepState& state) {
   }
   uint64_t ask = known->second;
   asks_.erase(known);
+  // A trial that was stopped is told too: it may have come to its end before, or, with a step that
+  // the optimiser does not count, have a better report.
   Status told;
-  if (event.outcome == TrialOutcome::value) told = tuner_->tell(ask, event.value.value_or(0));
+  if (event.outcome == TrialOutcome::value || event.outcome == TrialOutcome::pruned)
+    told = tuner_->tell(ask, event.value.value_or(0));
   if (event.outcome == TrialOutcome::failed) told = tuner_->fail(ask);
-  if (event.outcome == TrialOutcome::stopped) told = tuner_->forget(ask);
-  (void)told;  // it is open, as asks_ says
+  if (event.outcome == TrialOutcome::stopped) {
+    told = tuner_->forget(ask);
+    // A resumed one is only paused by that, and would be given out again.
+    if (told.ok()) told = tuner_->forget(ask);
+  }
+  (void)told;  // it is open or stopped, as asks_ says
 }
 
 }  // namespace baton

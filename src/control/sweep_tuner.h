@@ -54,7 +54,7 @@ class SweepTuner {
 
   std::unique_ptr<Tuner> tuner_;
   std::map<uint64_t, uint64_t>
-      asks_;    // trials that this optimiser knows as open or paused → its id
+      asks_;    // trials that this optimiser has asked for and that are not closed → its id
   int trials_;  // as planned when it was made
   bool afresh_ = false;
 };

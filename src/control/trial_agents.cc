@@ -41,6 +41,10 @@ class TrialAgents : public TrialRunner {
   void stop_all() override { signal_all(SIGINT); }
   void release_all() override { signal_all(SIGTERM); }
 
+  std::string log_path(const std::string& job) const override {
+    return agent_log(request_.home, job);
+  }
+
   Result<News> wait(int64_t timeout_ms) override {
     std::vector<pollfd> fds;
     std::vector<uint64_t> trials;

@@ -27,6 +27,8 @@ class TrialRunner {
   // (SIGTERM).
   virtual void stop_all() = 0;
   virtual void release_all() = 0;
+  // Where the agent of a job writes what it has to say.
+  virtual std::string log_path(const std::string& job) const = 0;
   // Waits until there are news, at most so long.
   virtual Result<News> wait(int64_t timeout_ms) = 0;
 };

@@ -28,11 +28,13 @@ class Launcher {
   virtual Result<std::string> launch(const LaunchRequest& request) = 0;
 };
 
-// Starts `baton agent` on this machine as a process of its own session, output in
-// HOME/run/<job>.log.
+// HOME/run/<job>.log
+std::string agent_log(const std::string& home, const std::string& job);
+
+// Starts `baton agent` on this machine as a process of its own session, output in agent_log().
 Result<Child> start_local_agent(const std::string& self_path, const LaunchRequest& request);
 
-// This machine: a process of its own session, output in HOME/run/<job>.log.
+// This machine, by start_local_agent().
 std::unique_ptr<Launcher> make_local_launcher(const std::string& self_path);
 
 }  // namespace baton

@@ -25,10 +25,6 @@ std::vector<std::string> environment_with(
   return result;
 }
 
-std::string log_file(const LaunchRequest& request) {
-  return join_path(join_path(request.home, "run"), request.job + ".log");
-}
-
 class LocalLauncher : public Launcher {
  public:
   explicit LocalLauncher(std::string self_path) : self_path_(std::move(self_path)) {}
@@ -36,7 +32,8 @@ class LocalLauncher : public Launcher {
 
   Result<std::string> launch(const LaunchRequest& request) override {
     BATON_ASSIGN(Child child, start_local_agent(self_path_, request));
-    return "process " + std::to_string(child.pid()) + " on this machine, log " + log_file(request);
+    return "process " + std::to_string(child.pid()) + " on this machine, log " +
+           agent_log(request.home, request.job);
   }
 
  private:
@@ -45,9 +42,14 @@ class LocalLauncher : public Launcher {
 
 }  // namespace
 
+std::string agent_log(const std::string& home, const std::string& job) {
+  return join_path(join_path(home, "run"), job + ".log");
+}
+
 Result<Child> start_local_agent(const std::string& self_path, const LaunchRequest& request) {
   BATON_TRY(make_dirs(join_path(request.home, "run"), 0700));
-  BATON_ASSIGN(Fd log, open_file(log_file(request), O_WRONLY | O_CREAT | O_APPEND, 0600));
+  BATON_ASSIGN(
+      Fd log, open_file(agent_log(request.home, request.job), O_WRONLY | O_CREAT | O_APPEND, 0600));
   auto changes = request.secrets;
   changes.emplace_back("BATON_HOME", request.home);
   SpawnOptions options;

@@ -129,6 +129,8 @@ struct SweepTrial {
   int64_t ran_ms = 0;
   int attempts = 0;
 };
+// What its reports are worth: the last one, or where the metric says so the best.
+std::optional<double> reported_value(const SweepTrial& trial, const SweepSpec& spec);
 const char* trial_state_name(const SweepTrial& trial);  // "open", "paused", "value", "failed", …
 
 // The fold of a sweep's events.

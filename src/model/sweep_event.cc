@@ -53,6 +53,8 @@ void put_trial(Json& json, const SweepEvent& event) {
   if (event.type == SweepEventType::closed) {
     json["outcome"] = trial_outcome_name(event.outcome);
     if (event.value) json["value"] = *event.value;
+  }
+  if (event.type == SweepEventType::closed || event.type == SweepEventType::paused) {
     json["ran_ms"] = event.ran_ms;
     json["attempts"] = event.attempts;
   }

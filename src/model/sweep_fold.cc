@@ -113,6 +113,15 @@ void close(SweepState& state, const SweepEvent& event, bool maximize) {
     state.best = event.trial;
 }
 
+void pause(SweepState& state, const SweepEvent& event) {
+  SweepTrial& trial = state.trials[event.trial - 1];
+  trial.state = TrialState::paused;
+  trial.ran_ms = event.ran_ms;
+  trial.attempts = event.attempts;
+  leave_open(state, event.trial);
+  ++state.paused;
+}
+
 void report(SweepState& state, const SweepEvent& event) {
   for (const auto& one : event.reports)
     state.trials[one.trial - 1].reports.emplace_back(one.step, one.value);
@@ -131,6 +140,15 @@ void resume(SweepState& state, const SweepEvent& event) {
 }
 
 }  // namespace
+
+std::optional<double> reported_value(const SweepTrial& trial, const SweepSpec& spec) {
+  if (trial.reports.empty()) return std::nullopt;
+  double value = trial.reports.back().second;
+  if (spec.best)
+    for (const auto& [step, one] : trial.reports)
+      if (better(one, value, spec.maximize)) value = one;
+  return value;
+}
 
 const char* trial_state_name(const SweepTrial& trial) {
   switch (trial.state) {
@@ -202,9 +220,7 @@ void apply(SweepState& state, const SweepEvent& event, const SweepSpec& spec) {
       report(state, event);
       break;
     case Type::paused:
-      state.trials[event.trial - 1].state = TrialState::paused;
-      leave_open(state, event.trial);
-      ++state.paused;
+      pause(state, event);
       break;
     case Type::closed:
       close(state, event, spec.maximize);

@@ -103,6 +103,38 @@ TEST_F(SweepFold, PausesAndResumesATrial) {
   EXPECT_EQ(state_.trial(1).reports.back(), std::make_pair(int64_t{3}, 0.5));
 }
 
+TEST_F(SweepFold, APausedTrialTellsHowLongItHasRun) {
+  begin();
+  ASSERT_TRUE(add(Type::asked, 1).ok());
+  SweepEvent reported = event(Type::reported);
+  reported.reports = {{1, 3, 0.5}};
+  reported.verdicts = {{1, false}};
+  ASSERT_TRUE(add(reported).ok());
+  SweepEvent paused = event(Type::paused, 1);
+  // An earlier baton did not say.
+  auto bare = decode_sweep_event(
+      R"({"number": 5, "type": "paused", "nonce": "n", "at_ms": 1, "trial": 1})", "event");
+  ASSERT_TRUE(bare.ok()) << bare.error().message;
+  EXPECT_EQ(bare->attempts, 0);
+  paused.ran_ms = 70;
+  paused.attempts = 2;
+  ASSERT_TRUE(add(paused).ok());
+  EXPECT_EQ(state_.trial(1).ran_ms, 70);
+  EXPECT_EQ(state_.trial(1).attempts, 2);
+}
+
+TEST(SweepTrials, ReportsAreWorthTheLastOrTheBest) {
+  SweepTrial trial;
+  SweepSpec wanted = spec();
+  EXPECT_FALSE(reported_value(trial, wanted));
+  trial.reports = {{1, 0.5}, {2, 0.2}, {3, 0.4}};
+  EXPECT_EQ(reported_value(trial, wanted), 0.4);
+  wanted.best = true;
+  EXPECT_EQ(reported_value(trial, wanted), 0.2);
+  wanted.maximize = true;
+  EXPECT_EQ(reported_value(trial, wanted), 0.5);
+}
+
 TEST_F(SweepFold, ATrialThatIsAboutToPauseMayGoOn) {
   begin();
   ASSERT_TRUE(add(Type::asked, 1).ok());
