@@ -1,4 +1,4 @@
-"""100 seeded sweeps whose process, agents and programs are killed: every trial is there, and counts once."""
+"""100 seeded sweeps, by several methods, whose process, agents and programs are killed: every trial is there, and counts once."""
 import pathlib
 import subprocess
 import sys

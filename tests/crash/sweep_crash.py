@@ -5,8 +5,8 @@
     tests/crash/sweep_crash.py --seeds 0-99     runs many, two at a time; prints the seeds that failed
     tests/crash/sweep_crash.py --store s3://b/p in a bucket: a prefix of its own for each seed
 
-Every seed draws how many trials run at once, what is killed, how often, and after how long; half of them also let the
-store break between writes ($BATON_TEST_FAULTS) in the sweep's own process.
+Every seed draws the method, how many trials run at once, what is killed, how often, and after how long; half of them also
+let the store break between writes ($BATON_TEST_FAULTS) in the sweep's own process.
 """
 import json
 import os
@@ -22,9 +22,10 @@ from seeds import Failure, command_of, descendants, main  # noqa: E402
 
 TRIALS = 8
 MAX_ROUNDS = 40
+METHODS = ["random", "bayes", "tpe", "sobol", "grid", "asha"]
 
-# Tells of a second copy of a trial that runs at the same time, children of a killed one included, and reports a value that
-# only x decides. A kill may hit flock itself, or the shell's child that is about to become it: only 75 says that it is taken.
+# Tells of a second copy of a trial that runs at the same time, children of a killed one included, and reports values that
+# only x decides. Where reports are compared (`STEPS` is 3 then), it leaves time for a verdict after the first. A kill may hit flock itself, or the shell's child that is about to become it: only 75 says that it is taken.
 PROGRAM = """
 exec 9< /data/lock.$BATON_TRIAL
 flock -n -E 75 9
@@ -32,7 +33,15 @@ taken=$?
 [ $taken != 75 ] || echo another copy of this trial is running
 [ $taken = 0 ] || exit 9
 sleep 0.0$((BATON_TRIAL % 4 * 2 + 1))
-echo "{\\"step\\": 1, \\"loss\\": $BATON_PARAM_X}" >> $BATON_METRICS_FILE
+step=$(cat $BATON_CHECKPOINT_DIR/step 2>/dev/null || echo 0)
+while [ $step -lt STEPS ]; do
+  step=$((step + 1))
+  echo $step > $BATON_CHECKPOINT_DIR/new
+  mv $BATON_CHECKPOINT_DIR/new $BATON_CHECKPOINT_DIR/step
+  echo "{\\"step\\": $step, \\"loss\\": $BATON_PARAM_X}" >> $BATON_METRICS_FILE
+  [ $step = 1 ] && [ STEPS != 1 ] && [ $((BATON_TRIAL % 2)) = 1 ] && sleep 2.5
+done
+exit 0
 """
 
 
@@ -44,6 +53,8 @@ class SweepTrial:
         self.random = random.Random(seed)
         self.plan = self.random.choice(["driver", "agents", "programs", "all", "all"])
         self.faulty = self.random.random() < 0.5
+        self.method = self.random.choice(METHODS)
+        self.early = self.method not in ("grid", "asha") and self.random.random() < 0.3
         self.dir = pathlib.Path(directory)
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("BATON_")}
         self.env.update(BATON_HOME=str(self.dir / "home"))
@@ -64,14 +75,22 @@ class SweepTrial:
 
     def prepare(self):
         (self.dir / "code").mkdir()
-        (self.dir / "code" / "run.sh").write_text(PROGRAM)
+        (self.dir / "code" / "run.sh").write_text(PROGRAM.replace("STEPS", "3" if self.looks_at_reports() else "1"))
         (self.dir / "data").mkdir()
         for trial in range(1, TRIALS + 1):
             (self.dir / "data" / f"lock.{trial}").touch()
         (self.dir / "baton.yaml").write_text(
             "name: crash\nimage: host\ncode: ./code\ncommand: [sh, run.sh]\nretries: 1000\n"
-            f"data: {{/data: ./data}}\nsweep:\n  metric: loss\n  method: random\n  seed: {self.seed}\n"
-            f"  trials: {TRIALS}\n  parallel: {self.random.randint(1, 3)}\n  parameters: {{x: {{min: 0, max: 1}}}}\n")
+            f"data: {{/data: ./data}}\nsweep:\n  metric: loss\n  method: {self.method}\n  seed: {self.seed}\n"
+            f"  trials: {TRIALS}\n  parallel: {self.random.randint(1, 3)}\n"
+            + ("  parameters: {x: {min: 0.125, max: 1, step: 0.125}}\n" if self.method == "grid" else
+               "  parameters: {x: {min: 0, max: 1}}\n")
+            + ("  max_step: 3\n  reduction: 2\n" if self.method == "asha" else "")
+            + ("  stop_early: {after: 2, grace: 0}\n" if self.early else ""))
+        self.say(f"method {self.method}{', stopping early' if self.early else ''}")
+
+    def looks_at_reports(self):
+        return self.early or self.method == "asha"
 
     def sweeps(self):
         return self.baton("sweep", "ls", "--ids").stdout.split()
@@ -136,23 +155,43 @@ class SweepTrial:
             raise Failure(f"the trials are {[t['trial'] for t in trials]}")
         if len({t["job"] for t in trials}) != TRIALS or len({t["params"]["x"] for t in trials}) != TRIALS:
             raise Failure("two trials share a job or their parameters")
+        states = {"value"} | ({"paused"} if self.method == "asha" else set()) | ({"pruned"} if self.early else set())
         for trial in trials:
-            if trial["state"] != "value" or trial["value"] != trial["params"]["x"]:
-                raise Failure(f"trial {trial['trial']} is {trial['state']} with {trial['value']}: {trial['reason']}")
+            value = trial["last_report"]["value"] if trial["state"] == "paused" else trial["value"]
+            if trial["state"] not in states or value != trial["params"]["x"]:
+                raise Failure(f"trial {trial['trial']} is {trial['state']} with {value}: {trial['reason']}")
+            # One that was judged before its agent was killed starts anew only to be stopped, and reports nothing any more.
+            state = json.loads(self.baton("show", trial["job"], "--json").stdout)["state"]
             lines = self.baton("metrics", trial["job"], "--json").stdout.splitlines()
-            if not lines:
+            if not lines and state == "succeeded":
                 raise Failure(f"trial {trial['trial']} has no metrics")
             if "another copy" in self.baton("logs", trial["job"]).stdout:
                 raise Failure(f"trial {trial['trial']} ran twice at once")
         jobs = json.loads(self.baton("ps", "--all", "--json").stdout)
         if sorted(j["id"] for j in jobs) != sorted(t["job"] for t in trials):
             raise Failure("there are jobs that no trial has")
-        if any(j["state"] != "succeeded" for j in jobs):
+        if any(j["state"] != "succeeded" and not (self.looks_at_reports() and j["state"] == "stopped") for j in jobs):
             raise Failure(f"jobs are {[j['state'] for j in jobs]}")
+        self.verify_optimiser(known[0], trials)
         check = self.baton("store", "check", "--json", check=False)
         findings = [f for f in json.loads(check.stdout).get("findings", []) if not f.get("harmless")]
         if findings or check.returncode != 0:
             raise Failure(f"store check: {check.stdout}{check.stderr}")
+
+
+    def verify_optimiser(self, sweep, trials):
+        """What it has learnt, after all the replays, is what is recorded."""
+        file = self.dir / "home" / "store" / "sweeps" / sweep / "tuner.json"
+        if not file.exists():  # in a bucket
+            return
+        saved = json.loads(file.read_text())["tuner"]
+        if saved["afresh"]:
+            raise Failure("the optimiser could not be replayed")
+        known = saved["tuner"]["tuner"]["trials"] if self.early else saved["tuner"]["trials"]
+        learnt = [(t["state"], t.get("cost")) for t in known]
+        recorded = [("paused", None) if t["state"] == "paused" else ("done", t["value"]) for t in trials]
+        if learnt != recorded:
+            raise Failure(f"the optimiser knows {learnt}, recorded is {recorded}")
 
 
 def everything_of(directory, driver):
