@@ -25,7 +25,9 @@ MAX_ROUNDS = 40
 METHODS = ["random", "bayes", "tpe", "sobol", "grid", "asha"]
 
 # Tells of a second copy of a trial that runs at the same time, children of a killed one included, and reports values that
-# only x decides. Where reports are compared (`STEPS` is 3 then), it leaves time for a verdict after the first. A kill may hit flock itself, or the shell's child that is about to become it: only 75 says that it is taken.
+# only x decides. Where reports are compared (`STEPS` is 3 then), it leaves time for a verdict after the first. A kill may
+# hit flock itself, or the shell's child that is about to become it: only 75 says that it is taken. It may hit the child that
+# reads the step as well: then the program has not come to its end.
 PROGRAM = """
 exec 9< /data/lock.$BATON_TRIAL
 flock -n -E 75 9
@@ -36,12 +38,12 @@ sleep 0.0$((BATON_TRIAL % 4 * 2 + 1))
 step=$(cat $BATON_CHECKPOINT_DIR/step 2>/dev/null || echo 0)
 while [ $step -lt STEPS ]; do
   step=$((step + 1))
+  echo "{\\"step\\": $step, \\"loss\\": $BATON_PARAM_X}" >> $BATON_METRICS_FILE
   echo $step > $BATON_CHECKPOINT_DIR/new
   mv $BATON_CHECKPOINT_DIR/new $BATON_CHECKPOINT_DIR/step
-  echo "{\\"step\\": $step, \\"loss\\": $BATON_PARAM_X}" >> $BATON_METRICS_FILE
   [ $step = 1 ] && [ STEPS != 1 ] && [ $((BATON_TRIAL % 2)) = 1 ] && sleep 2.5
 done
-exit 0
+[ "$step" = STEPS ] || exit 9
 """
 
 
