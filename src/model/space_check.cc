@@ -8,6 +8,7 @@
 
 #include "model/space.h"
 #include "model/space_text.h"
+#include "model/spec.h"
 #include "model/spec_rules.h"
 
 namespace baton {
@@ -75,18 +76,23 @@ class Checker {
       return fail(dimension, {"choices"}, "is empty, expected at least one choice");
     if (choices.size() > kMaxChoices)
       return fail(dimension, {"choices"}, fmt::format("has more than {} choices", kMaxChoices));
-    std::set<std::string> seen;
+    std::set<double> numbers;
+    std::map<std::string, size_t> texts;
     for (size_t i = 0; i < choices.size(); ++i) {
       std::vector<std::string> path = {"choices", std::to_string(i)};
       if (!is_scalar(choices[i]))
         fail(dimension, path,
              fmt::format("is {}, expected text, a number, true or false", value_text(choices[i])));
       // Numbers that are equal are the same choice however they are written.
-      else if (!seen.insert(choices[i].is_number() ? number_text(choices[i].get<double>())
-                                                   : dump_json(choices[i]))
-                    .second)
+      else if (choices[i].is_number() && !numbers.insert(choices[i].get<double>()).second)
         fail(dimension, path,
              fmt::format("repeats {}; name each choice once", value_text(choices[i])));
+      else if (auto [same, fresh] = texts.emplace(param_text(choices[i]), i); !fresh)
+        fail(dimension, path,
+             fmt::format("repeats {}{}; name each choice once", value_text(choices[same->second]),
+                         choices[i] == choices[same->second]
+                             ? ""
+                             : ", as a program is given the same text for both"));
     }
   }
 

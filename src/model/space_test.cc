@@ -150,6 +150,17 @@ INSTANTIATE_TEST_SUITE_P(
         Slip{R"({"x": [1, 2, 1.0]})",
              "x.choices.2 repeats 1.0; name each choice once",
              {"x", "choices", "2"}},
+        Slip{R"({"x": ["a", "b", "a"]})",
+             "x.choices.2 repeats \"a\"; name each choice once",
+             {"x", "choices", "2"}},
+        Slip{R"({"x": [1, "1"]})",
+             "x.choices.1 repeats 1, as a program is given the same text for both; name each "
+             "choice once",
+             {"x", "choices", "1"}},
+        Slip{R"({"x": ["true", 0.5, true]})",
+             "x.choices.2 repeats \"true\", as a program is given the same text for both; name "
+             "each choice once",
+             {"x", "choices", "2"}},
         Slip{R"({"x": ["a", ["b"]]})",
              "x.choices.1 is a list, expected text, a number, true or false",
              {"x", "choices", "1"}}));

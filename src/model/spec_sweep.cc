@@ -196,27 +196,12 @@ void check_method(SpecReader& in, const YamlNode& node, Path path, const SweepSp
     in.fail(place("budget"), path + ".budget.target needs a metric to compare with");
   if (sweep.metric.empty() && sweep.stop_early)
     in.fail(place("stop_early"), path + ".stop_early needs a metric to compare by");
-  if (!sweep.acquisition.empty() && sweep.method != "bayes")
-    in.fail(place("acquisition"),
-            fmt::format("{}.acquisition goes with the method bayes only, not with {}", path,
-                        sweep.method));
-  bool budgets = method_has_budgets(sweep.method);
-  if (budgets && sweep.max_step == 0)
-    in.fail(place("method"), fmt::format("{0} has no max_step, but {1} needs to know at which "
-                                         "reported step a trial is complete; add {0}.max_step",
-                                         path, sweep.method));
-  if (budgets && sweep.stop_early)
-    in.fail(place("stop_early"), fmt::format("{}.stop_early does not go with the method {}, which "
-                                             "stops trials by itself",
-                                             path, sweep.method));
-  for (const char* key : {"max_step", "min_step", "reduction"})
-    if (!budgets && node.find(key))
-      in.fail(place(key), fmt::format("{}.{} goes with asha, hyperband and pbt only, not with {}",
-                                      path, key, sweep.method));
-  if (budgets && sweep.max_step > 0 && sweep.min_step > sweep.max_step)
-    in.fail(place("min_step"),
-            fmt::format("{}.min_step is {}, expected at most max_step, which is {}", path,
-                        sweep.min_step, sweep.max_step));
+  MethodOptions options{sweep.method, {}, sweep.max_step, sweep.min_step};
+  for (const auto& key : node.keys) options.given.insert(key.name);
+  if (!sweep.stop_early) options.given.erase("stop_early");  // it may say false
+  for (const auto& problem : method_problems(options))
+    in.fail(place(node.find(problem.member) ? problem.member.c_str() : "method"),
+            path + "." + problem.message);
   if (sweep.trials == 0 && sweep.method != "grid" && sweep.time_ms == 0 && !sweep.target)
     in.fail(node.place, fmt::format("{0} would never end; say how many {0}.trials to run, or give "
                                     "{0}.budget a time or a target",
@@ -258,6 +243,31 @@ bool method_learns(const std::string& method) {
 
 bool method_has_budgets(const std::string& method) {
   return method == "asha" || method == "hyperband" || method == "pbt";
+}
+
+std::vector<MethodProblem> method_problems(const MethodOptions& options) {
+  const std::string& method = options.method;
+  const bool budgets = method_has_budgets(method);
+  std::vector<MethodProblem> problems;
+  auto fail = [&](const char* member, const std::string& message) {
+    problems.push_back({member, fmt::format("{} {}", member, message)});
+  };
+  auto given = [&](const char* member) { return options.given.contains(member); };
+  if (given("acquisition") && method != "bayes")
+    fail("acquisition", "goes with bayes only, not with " + method);
+  if (given("stop_early") && budgets)
+    fail("stop_early",
+         fmt::format("does not go with the method {}, which stops trials by itself", method));
+  for (const char* member : {"max_step", "min_step", "reduction"})
+    if (given(member) && !budgets)
+      fail(member, "goes with asha, hyperband and pbt only, not with " + method);
+  if (budgets && options.max_step < 1)
+    fail("max_step",
+         "is missing, but " + method + " needs to know at which reported step a trial is complete");
+  else if (budgets && options.min_step > options.max_step)
+    fail("min_step", fmt::format("is {}, expected at most max_step, which is {}", options.min_step,
+                                 options.max_step));
+  return problems;
 }
 
 bool mentions_parameter(const std::string& text, const std::string& name) {

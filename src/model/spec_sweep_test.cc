@@ -128,8 +128,22 @@ INSTANTIATE_TEST_SUITE_P(
              "s.yaml:3:3: sweep would never end; say how many sweep.trials to run, or give "
              "sweep.budget a time or a target"},
         Slip{"no_max_step", std::string(kX) + "  method: asha\n  parameters: {x: [1, 2]}\n",
-             "s.yaml:5:11: sweep has no max_step, but asha needs to know at which reported step a "
-             "trial is complete; add sweep.max_step"},
+             "s.yaml:5:11: sweep.max_step is missing, but asha needs to know at which reported "
+             "step a trial is complete"},
+        Slip{"no_budgets",
+             std::string(kX) + "  method: random\n  max_step: 9\n  parameters: {x: [1, 2]}\n",
+             "s.yaml:6:13: sweep.max_step goes with asha, hyperband and pbt only, not with random"},
+        Slip{"no_early_stops",
+             std::string(kX) + "  method: asha\n  max_step: 9\n  stop_early: true\n"
+                               "  parameters: {x: [1, 2]}\n",
+             "s.yaml:7:15: sweep.stop_early does not go with the method asha, which stops trials "
+             "by itself"},
+        Slip{"no_acquisition",
+             std::string(kX) + "  method: tpe\n  acquisition: logei\n  parameters: {x: [1, 2]}\n",
+             "s.yaml:6:16: sweep.acquisition goes with bayes only, not with tpe"},
+        Slip{"duplicate_text", std::string(kX) + "  parameters: {x: [1, \"1\"]}\n",
+             "s.yaml:5:23: sweep.parameters.x.choices.1 repeats 1, as a program is given the same "
+             "text for both; name each choice once"},
         Slip{"unknown_key", std::string(kX) + "  paralel: 3\n  parameters: {x: [1, 2]}\n",
              "s.yaml:5:3: unknown key \"paralel\" in sweep; did you mean \"parallel\"?"},
         Slip{

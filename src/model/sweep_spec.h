@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,19 @@ const std::vector<std::string>& sweep_methods();
 // Whether the method only makes sense with a metric, and whether it looks at reports on the way.
 bool method_learns(const std::string& method);
 bool method_has_budgets(const std::string& method);
+
+// What is given to a method beside its parameters, and what of it does not go with it.
+struct MethodOptions {
+  std::string method;
+  // Those that were written down: acquisition, stop_early, max_step, min_step, reduction.
+  std::set<std::string> given;
+  int64_t max_step = 0, min_step = 1;
+};
+struct MethodProblem {
+  std::string member;
+  std::string message;  // one sentence without a final period, which begins with the member's name
+};
+std::vector<MethodProblem> method_problems(const MethodOptions& options);
 
 // Whether a text, such as a command or a program, mentions the parameter or its variable.
 bool mentions_parameter(const std::string& text, const std::string& name);

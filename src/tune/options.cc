@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "model/sweep_spec.h"
 #include "tune/bayes.h"
 
 namespace baton {
@@ -98,11 +99,12 @@ Status check_options(const Space& space, const TuneOptions& options) {
   if (std::find(methods.begin(), methods.end(), options.method) == methods.end()) {
     return unknown("method", options.method, methods);
   }
+  MethodOptions method{options.method, {}, options.max_step, options.min_step};
+  if (!options.acquisition.empty()) method.given.insert("acquisition");
+  if (const auto problems = method_problems(method); !problems.empty()) {
+    return Error{Code::invalid, problems.front().message, ""};
+  }
   if (!options.acquisition.empty()) {
-    if (options.method != "bayes") {
-      return Error{Code::invalid, "an acquisition is chosen for the method bayes only",
-                   "leave it out, or use method bayes"};
-    }
     const auto& known = bayes_acquisitions();
     if (std::find(known.begin(), known.end(), options.acquisition) == known.end()) {
       return unknown("acquisition", options.acquisition, known);
@@ -112,13 +114,7 @@ Status check_options(const Space& space, const TuneOptions& options) {
   if (options.method == "grid") BATON_TRY(check_grid(space));
   const bool rungs = options.method == "asha" || options.method == "hyperband";
   if (!rungs && options.method != "pbt") return {};
-  if (options.max_step < 1) {
-    return Error{Code::invalid, options.method + " needs to know at which step a trial is complete",
-                 "give max_step"};
-  }
-  if (options.min_step < 1 || options.min_step > options.max_step) {
-    return Error{Code::invalid, "min_step must lie between 1 and max_step", ""};
-  }
+  if (options.min_step < 1) return Error{Code::invalid, "min_step must be at least 1", ""};
   if (rungs && options.reduction < 2) {
     return Error{Code::invalid, "reduction must be at least 2", "3 or 4 are usual"};
   }

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/text.h"
+#include "model/sweep_spec.h"
 #include "tune/options.h"
 #include "tune/stop_early.h"
 
@@ -88,6 +89,14 @@ const char* verdict_name(Verdict verdict) {
       break;
   }
   return "go_on";
+}
+
+// What goes with the method, as a spec's `sweep:` is judged.
+Status check_method(const Json& request, const TuneOptions& options) {
+  MethodOptions method{options.method, {}, options.max_step, options.min_step};
+  for (const auto& [key, value] : request.items()) method.given.insert(key);
+  auto problems = method_problems(method);
+  return problems.empty() ? Status() : Status(invalid(problems.front().message));
 }
 
 // options_from_json() takes what it knows and defaults; here a member of a wrong type is a mistake.
@@ -191,6 +200,7 @@ Result<Json> Suggester::init(const Json& request) {
   BATON_ASSIGN(Space space, space_from_json(*parameters));
   BATON_ASSIGN(TuneOptions options, options_from_json(request));
   BATON_ASSIGN(auto tuner, make_tuner(space, options));
+  BATON_TRY(check_method(request, options));
   if (const Json* stop_early = find(request, "stop_early")) {
     BATON_ASSIGN(StopEarlyOptions early, stop_early_options(*stop_early));
     BATON_ASSIGN(tuner, make_stop_early(std::move(tuner), early, options.goal));

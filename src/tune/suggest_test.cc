@@ -101,7 +101,10 @@ TEST_F(Conversation, ExplainsImportance) {
 TEST_F(Conversation, BadLinesAreAnsweredAndChangeNothing) {
   EXPECT_EQ(error(R"({"op":"ask"})"), "ask comes before init; begin with init or load");
   say(kInit);
-  say(R"({"op":"ask"})");
+  for (int i = 0; i < 3; ++i) say(R"({"op":"ask"})");
+  EXPECT_EQ(error(R"({"op":"best"})"), "there is no best trial yet; tell a value first");
+  say(R"({"op":"tell","id":2,"value":0.5})");
+  say(R"({"op":"tell","id":3,"failed":true})");
   const std::string before = suggester_.answer(R"({"op":"save"})");
   const std::pair<const char*, const char*> kLines[] = {
       {"", "the line is not valid JSON"},
@@ -129,8 +132,23 @@ TEST_F(Conversation, BadLinesAreAnsweredAndChangeNothing) {
       {R"({"op":"report","id":1,"step":0,"value":1})", R"("step" is not a whole number from 1 on)"},
       {R"({"op":"add","params":{"x":2,"kind":"a"},"value":1})",
        "parameter x is 2, expected a number from 0 to 1"},
+      {R"({"op":"add","params":{"x":0.5,"kind":"c"},"value":1})",
+       R"(parameter kind is "c", expected one of "a", "b")"},
+      {R"({"op":"add","params":{"x":0.5},"value":1})",
+       R"(parameter kind is missing, expected one of "a", "b")"},
+      {R"({"op":"add","params":{"x":0.5,"kind":"a","knd":1},"value":1})",
+       R"(there is no parameter knd; did you mean "kind"?)"},
+      {R"({"op":"add","params":{"x":0.5,"kind":"a"}})", R"("value" is missing)"},
+      {R"({"op":"add","params":{"x":0.5,"kind":"a"},"failed":true})",
+       R"(add takes no member "failed"; known are op, params, value)"},
       {R"({"op":"add","params":7,"value":1})", R"("params" is missing or not an object)"},
-      {R"({"op":"best"})", "there is no best trial yet; tell a value first"},
+      {R"({"op":"tell","id":2,"value":1})", "trial 2 is already closed; each trial is closed once"},
+      {R"({"op":"tell","id":2,"failed":true})",
+       "trial 2 is already closed; each trial is closed once"},
+      {R"({"op":"tell","id":3,"value":1})",
+       "trial 3 has already failed; each trial is closed once"},
+      {R"({"op":"tell","id":3,"failed":true})",
+       "trial 3 has already failed; each trial is closed once"},
       {R"({"op":"forget","id":9})", "there is no trial 9; use an id that an earlier ask has given"},
       {R"({"op":"load","state":{}})", "load comes after init; load instead of init"},
   };
@@ -157,6 +175,21 @@ TEST_F(Conversation, BadBeginningsCanBeMended) {
        R"("after" is not a whole number from 1 on)"},
       {R"({"op":"init","method":"random","parameters":{"x":{"min":1,"max":0}}})",
        "x.max is 0, expected more than min, which is 1"},
+      {R"({"op":"init","method":"random","max_step":9,"parameters":{"x":[1]}})",
+       "max_step goes with asha, hyperband and pbt only, not with random"},
+      {R"({"op":"init","method":"bayes","reduction":3,"parameters":{"x":[1]}})",
+       "reduction goes with asha, hyperband and pbt only, not with bayes"},
+      {R"({"op":"init","method":"tpe","acquisition":"logei","parameters":{"x":[1]}})",
+       "acquisition goes with bayes only, not with tpe"},
+      {R"({"op":"init","method":"asha","max_step":9,"stop_early":{},"parameters":{"x":[1]}})",
+       "stop_early does not go with the method asha, which stops trials by itself"},
+      {R"({"op":"init","method":"asha","parameters":{"x":[1]}})",
+       "max_step is missing, but asha needs to know at which reported step a trial is complete"},
+      {R"({"op":"init","method":"pbt","max_step":2,"min_step":3,"parameters":{"x":[1]}})",
+       "min_step is 3, expected at most max_step, which is 2"},
+      {R"({"op":"init","parameters":{"x":[true,"true"]}})",
+       "x.choices.1 repeats true, as a program is given the same text for both; name each choice "
+       "once"},
       {R"({"op":"load","state":7})", "this is not a saved tuner; load exactly what save wrote"},
       {R"({"op":"load"})", R"("state" is missing; give the state that save has answered)"},
   };
