@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace baton {
 namespace {
@@ -35,6 +37,57 @@ TEST(Sobol, PairsOfTheFirstCoordinatesAreStratifiedToo) {
     seen[static_cast<size_t>(point[0] * 16) * 16 + static_cast<size_t>(point[1] * 16)] = true;
   }
   EXPECT_EQ(std::count(seen.begin(), seen.end(), true), 256);
+}
+
+// How many of the first 2^m points lie in each elementary interval of some dimensions: `bits` says
+// into how many parts, as a power of two, each of them is cut.
+std::vector<int> counts(const std::vector<Point>& points, const std::vector<size_t>& dimensions,
+                        const std::vector<int>& bits) {
+  std::vector<int> count(size_t{1} << std::accumulate(bits.begin(), bits.end(), 0));
+  for (const Point& point : points) {
+    size_t cell = 0;
+    for (size_t k = 0; k < dimensions.size(); ++k)
+      cell = (cell << bits[k]) + static_cast<size_t>(std::ldexp(point[dimensions[k]], bits[k]));
+    ++count[cell];
+  }
+  return count;
+}
+
+bool even(const std::vector<int>& counts) {
+  return std::all_of(counts.begin(), counts.end(), [&](int one) { return one == counts[0]; });
+}
+
+TEST(Sobol, AScrambleKeepsAllThatThePlainSequenceFillsEvenly) {
+  // A scramble maps elementary intervals onto elementary intervals of the same shape. So of all
+  // shapes over pairs and triples, those that the plain net fills evenly stay, and no others come.
+  constexpr int kBits = 7;
+  constexpr size_t kDimensions = 8;
+  auto first = [](const Sobol& sobol) {
+    std::vector<Point> points;
+    for (uint64_t k = 0; k < 1 << kBits; ++k) points.push_back(sobol.at(k));
+    return points;
+  };
+  const std::vector<Point> plain = first(Sobol::plain(kDimensions));
+  for (uint64_t seed : {1, 2, 3}) {
+    const std::vector<Point> scrambled = first(Sobol(kDimensions, seed));
+    int filled = 0, uneven = 0;
+    auto compare = [&](const std::vector<size_t>& dimensions, const std::vector<int>& bits) {
+      const bool expected = even(counts(plain, dimensions, bits));
+      EXPECT_EQ(even(counts(scrambled, dimensions, bits)), expected)
+          << testing::PrintToString(dimensions) << testing::PrintToString(bits) << seed;
+      ++(expected ? filled : uneven);
+    };
+    for (size_t i = 0; i < kDimensions; ++i)
+      for (size_t j = i + 1; j < kDimensions; ++j) {
+        for (int a = 1; a < kBits; ++a)
+          for (int b = 1; a + b <= kBits; ++b) compare({i, j}, {a, b});
+        for (size_t l = j + 1; l < kDimensions; ++l)
+          for (int a = 1; a < kBits; ++a)
+            for (int b = 1; a + b < kBits; ++b) compare({i, j, l}, {a, b, kBits - a - b});
+      }
+    EXPECT_GT(filled, 900);  // that there is something to compare, of both kinds
+    EXPECT_GT(uneven, 400);
+  }
 }
 
 TEST(Sobol, ScramblesDifferBySeedOnly) {
