@@ -26,7 +26,7 @@ enum class Goal { minimize, maximize };
 
 // What to do with trials that failed (the program's own failure; never a preemption).
 enum class Failures {
-  exclude,   // as if never asked, but the same point is not asked again
+  exclude,   // as if never asked, but its point counts as tried
   penalise,  // as good as the worst value seen so far
 };
 
