@@ -257,11 +257,20 @@ def test_a_finished_sweep_is_extended(cli):
 
 
 def test_a_warm_start_knows_what_the_other_sweep_found(cli):
-    spec = sweep_spec(cli)
-    cli("sweep", spec)
-    done = cli("sweep", spec, "--warm-from", "latest", "--trials", "2")
-    assert "begins with 5 known trials" in done.stderr
-    assert cli.json("sweep", "show", "latest")["warm_points"] == 5
+    def distances(*options):
+        done = cli("sweep", spec, "--set", "sweep.method=bayes", "--trials", "3", "--parallel", "1", *options)
+        return done, [abs(t["params"]["x"] - 0.3) for t in results(cli)]
+
+    spec = sweep_spec(cli, parameters="{x: {min: 0, max: 1, step: 0.1}}")
+    cli("sweep", spec, "--set", "sweep.method=grid", "--trials", "11")
+    found = cli("sweep", "ls", "--ids").stdout.split()[0]
+    spec = sweep_spec(cli, parameters="{x: {min: 0, max: 0.85}}")
+    done, warm = distances("--warm-from", found)
+    assert "begins with 9 known trials" in done.stderr and "; 2 do not fit" in done.stderr
+    assert cli.json("sweep", "show", "latest")["warm_points"] == 9
+    assert max(warm) < 0.1, "it searches around the best one that is known"
+    _, cold = distances()
+    assert max(cold) > 0.2, "and it would have had to look elsewhere without"
     refused = cli("sweep", spec, "--set", "sweep.metric=other", "--warm-from", "latest", check=1)
     assert "is no help for this one" in refused.stderr
 
