@@ -213,12 +213,14 @@ def test_a_preempted_trial_goes_on_from_its_checkpoint(cli):
     (done,) = results(cli)
     assert (done["state"], done["attempts"]) == ("value", 2)
 
+    said = [line for line in out.splitlines() if line.startswith("trial 1")]
+    assert said[1] == "trial 1 was preempted, goes on" and len(said) == 3 and "2 attempts" in said[2]
 
 def test_a_trial_stopped_by_hand_is_no_failure(cli):
     program = "[ $BATON_TRIAL = 1 ] && while [ ! -e $BATON_PREEMPT_FILE ]; do sleep 0.05; done\n" + SQUARE
     sweep_spec(cli, program, extra="preemption: {grace: 5s, signal: SIGURG}\n")
     sweep = cli.start("sweep", "--trials", "3")
-    trial = cli.wait(lambda: [t for t in trials_of(cli) if running(cli, t)], "the trial to run")[0]
+    trial = cli.wait(lambda: [t for t in trials_of(cli)[:1] if running(cli, t)], "the trial to run")[0]
     cli("stop", trial["job"])
     out, err = sweep.communicate(timeout=60)
     assert sweep.returncode == 0, out + err

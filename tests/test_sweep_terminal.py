@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from test_sweep import SQUARE, sweep_spec
+from test_sweep import SQUARE, results, running, sweep_spec, trials_of
 
 SEQUENCE = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])")
 
@@ -189,6 +189,22 @@ def test_the_table_tells_how_the_sweep_stands(play, gate, rows, columns):
     assert "complete; 5/5 trials done; best loss" in "".join(last)
     assert not any("running" in line or "TRIAL" in line for line in last), "the table is gone"
     assert played.screen.unknown == []
+
+
+def test_the_table_shows_that_a_trial_was_preempted_and_runs_again(cli, play):
+    (cli.dir / "gate").mkdir()
+    program = ("while [ ! -e /data/go ]; do\n"
+               "  [ -e $BATON_PREEMPT_FILE ] && { : > $BATON_CHECKPOINT_DIR/lived; exit 0; }\n  sleep 0.05\ndone\n" + SQUARE)
+    sweep_spec(cli, program, extra="data: {/data: ./gate}\npreemption: {grace: 5s, signal: SIGURG}\n")
+    played = play(["sweep", "--trials", "2"], 24, 80)
+    cli.wait(lambda: len([t for t in trials_of(cli) if running(cli, t)]) == 2, "two trials that run")
+    cli("preempt", results(cli)[0]["job"])
+    played.until(lambda text: re.search(r"^0/2 trials done, 2 running, 1 preemption +\(sweep", text, re.M) and
+                 re.search(r"^ +1  resumed ", text, re.M) and re.search(r"^ +2  running ", text, re.M),
+                 "which of them was preempted")
+    (cli.dir / "gate" / "go").touch()
+    assert played.end() == 0
+    assert results(cli)[0]["attempts"] == 2
 
 
 def test_a_terminal_that_is_made_narrower_and_wider_keeps_one_table(play, gate):

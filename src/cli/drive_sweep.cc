@@ -116,6 +116,7 @@ Result<int> drive_sweep(Context& context, Session& session, const Sweep& sweep,
   context.terminal.insist("sweep " + id + " is interrupted; `baton sweep resume " + id +
                           "` continues it");
   return kExitInterrupted;
+    sweep_parts.times.watch = 10'000;
 }
 
 }  // namespace baton

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.h"
 #include "cli/table.h"
@@ -62,6 +63,7 @@ class LinesView : public SweepView {
   }
   void tick(const SweepState&, size_t) override {}
   void tell(const std::string& line) override { terminal_.insist(printable(line)); }
+  void interrupted(uint64_t, const std::string& line) override { terminal_.print(line + "\n"); }
 
  private:
   Terminal& terminal_;
@@ -79,6 +81,11 @@ class JsonView : public SweepView {
   }
   void tick(const SweepState&, size_t) override {}
   void tell(const std::string& line) override { terminal_.insist(printable(line)); }
+  // Not one of the sweep's events: the trial's job has recorded it.
+  void interrupted(uint64_t trial, const std::string& line) override {
+    terminal_.print(dump_json(Json{{"type", "interrupted"}, {"trial", trial}, {"reason", line}}) +
+                    "\n");
+  }
 
  private:
   Terminal& terminal_;
@@ -102,8 +109,14 @@ class TableView : public SweepView {
 
   void event(const SweepEvent& event, const SweepState& after) override {
     if (event.type == Type::closed) {
+  void interrupted(uint64_t trial, const std::string&) override {
+    interrupted_.insert(trial);
+    ++interruptions_;
+  }
+
       recent_.push_back(event.trial);
       if (recent_.size() > kRecent) recent_.erase(recent_.begin());
+      interrupted_.erase(event.trial);
     }
     if (event.type == Type::ended) {
       terminal_.block({});
@@ -121,8 +134,10 @@ class TableView : public SweepView {
     if (over_ || now - drawn_ms_ < kPeriod) return;
     drawn_ms_ = now;
     // What is cut off on a narrow terminal stands last.
-    std::vector<std::string> lines = {counts_text(state, fmt::format(", {} running", running)) +
-                                      "  (sweep " + sweep_.base.spec.name + ")"};
+    std::string head = counts_text(state, fmt::format(", {} running", running));
+    if (interruptions_ > 0)
+      head += fmt::format(", {} preemption{}", interruptions_, interruptions_ == 1 ? "" : "s");
+    std::vector<std::string> lines = {head + "  (sweep " + sweep_.base.spec.name + ")"};
     auto best = best_so_far(sweep_, state);
     if (!best.empty() && state.best) {
       const auto width = static_cast<size_t>(terminal_.options().size().width);
@@ -150,12 +165,14 @@ class TableView : public SweepView {
 
   bool unicode() const { return terminal_.options().unicode; }
 
-  static std::string row(const SweepState& state, uint64_t number) {
+  std::string row(const SweepState& state, uint64_t number) const {
     const SweepTrial& trial = state.trial(number);
     std::string value = trial.value             ? short_number(*trial.value)
                         : trial.reports.empty() ? "-"
                                                 : short_number(trial.reports.back().second);
-    const char* name = trial.state == SweepTrial::State::open ? "running" : trial_state_name(trial);
+    const char* name = trial.state != SweepTrial::State::open ? trial_state_name(trial)
+                       : interrupted_.contains(number)        ? "resumed"
+                                                              : "running";
     return fmt::format("  {:>5}  {:<8} {:>12}  {}", number, name, value, params_text(trial.params));
   }
 
@@ -164,6 +181,8 @@ class TableView : public SweepView {
   std::vector<uint64_t> recent_;
   int64_t drawn_ms_ = -kPeriod;
   bool over_ = false;
+  std::set<uint64_t> interrupted_;  // trials that went on after it, until they are closed
+  size_t interruptions_ = 0;
 };
 
 }  // namespace

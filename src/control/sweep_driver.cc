@@ -160,10 +160,28 @@ Status SweepDriver::on_news(const TrialRunner::News& news) {
   BATON_TRY(read_reports());
   parts_.view.tick(state(), running_.size());
   return {};
+  watch_attempts();
 }
 
 // Heartbeat and hints: failing to write one is no reason to stop.
 void SweepDriver::on_time() {
+// Tells of each preemption once; those before this driver came are old news (attend()). A lost
+// attempt is known as one when another agent has taken the job over.
+void SweepDriver::tell_interruptions(uint64_t trial, const Summary& summary) {
+  for (int& told = interruptions_[trial]; told < summary.preemptions; ++told)
+    parts_.view.interrupted(trial, fmt::format("trial {} was preempted, goes on{}", trial,
+                                               leaving_ ? " when the sweep does" : ""));
+}
+
+// An agent goes on by itself after many a preemption, which only the job's own events tell.
+void SweepDriver::watch_attempts() {
+  int64_t now = parts_.clock.mono_ms();
+  if (now < next_watch_) return;
+  next_watch_ = now + parts_.times.watch;
+  for (uint64_t trial : running_)
+    if (auto history = look(trial); history.ok()) tell_interruptions(trial, (*history)->summary());
+}
+
   int64_t now = parts_.clock.mono_ms();
   Status ignored;
   if (now >= next_beat_) {

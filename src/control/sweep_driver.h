@@ -22,6 +22,7 @@ struct SweepTimes {
   int64_t beat = 5'000;       // heartbeat period
   int64_t beat_ttl = 30'000;  // a heartbeat seen unchanged for so long is nobody's
   int64_t look = 1'000;       // how often requests, reports and jobs elsewhere are looked at
+  int64_t watch = 1'000;      // how often running trials are looked at for preemptions, to tell of
   int64_t hint = 2'000;       // how often summary.json is written at most
   int64_t save = 15'000;      // the same for tuner.json
 };
@@ -34,6 +35,8 @@ class SweepView {
   // About once a second, and after every change.
   virtual void tick(const SweepState& state, size_t running) = 0;
   virtual void tell(const std::string& line) = 0;
+  // The trial was preempted, and is no worse for it: `line` tells so.
+  virtual void interrupted(uint64_t /*trial*/, const std::string& /*line*/) {}
 };
 
 struct SweepParts {
@@ -80,6 +83,8 @@ class SweepDriver {
   void on_time();
   SweepFacts facts() const;
   Result<SweepEvent> append(SweepEvent event);
+  void tell_interruptions(uint64_t trial, const Summary& summary);
+  void watch_attempts();
   // sweep_trials.cc
   Status attend(uint64_t trial);
   Status make_job(uint64_t trial);
@@ -118,12 +123,13 @@ class SweepDriver {
   std::map<uint64_t, History> histories_;  // of running trials, as far as they were read
   std::map<uint64_t, MetricsReader> metrics_;
   std::map<uint64_t, std::pair<int, int>>
-      tries_;  // trial → attempts before the start, starts in vain
+      tries_;                              // trial → attempts before the start, starts in vain
+  std::map<uint64_t, int> interruptions_;  // trial → how many have been told
   bool dry_ = false, leaving_ = false;
   int planned_ = 0;  // the number of trials that the optimiser was last rebuilt for
   std::optional<SweepStep> failure_;  // why the sweep is to end as failed
   int64_t started_mono_ = 0;
-  int64_t next_beat_ = 0, next_look_ = 0, next_hint_ = 0, next_save_ = 0;
+  int64_t next_beat_ = 0, next_look_ = 0, next_hint_ = 0, next_save_ = 0, next_watch_ = 0;
 };
 
 }  // namespace baton

@@ -49,6 +49,7 @@ Status SweepDriver::attend(uint64_t trial) {
   if (!opened.ok()) return opened.error();
   History& history = *opened;
   const Summary& summary = history.summary();
+  interruptions_.try_emplace(trial, summary.preemptions);
   if (is_final(summary.state)) return conclude(trial, history);
   bool judged = state().trial(trial).state != SweepTrial::State::open;
   if (summary.state == State::pending) {
@@ -157,11 +158,11 @@ Status SweepDriver::stop(uint64_t trial) {
 // An agent has ended, or the job was found final.
 Status SweepDriver::conclude(uint64_t trial, History& history) {
   const Summary& summary = history.summary();
-  if (!is_final(summary.state)) {
-    // Preempted, or its agent was killed: it stays open, and is attended to again.
-    if (machine_goes(summary) && tries_.contains(trial)) leaving_ = true;
-    return {};
-  }
+  // Preempted, or its agent was killed: it stays open, and is attended to again.
+  const bool goes_on = !is_final(summary.state);
+  if (goes_on && machine_goes(summary) && tries_.contains(trial)) leaving_ = true;
+  tell_interruptions(trial, summary);
+  if (goes_on) return {};
   if (wants_reports() && state().trial(trial).state == SweepTrial::State::open) {
     SweepEvent rest;
     BATON_TRY(collect_reports(trial, history, rest));
@@ -250,6 +251,7 @@ Status SweepDriver::close(uint64_t trial, const Summary& summary, TrialOutcome o
   metrics_.erase(trial);
   parts_.view.tick(state(), running_.size());
   return {};
+  interruptions_.erase(trial);
 }
 
 // Ends the sweep for a reason that concerns all its trials; those that run are stopped and stay
