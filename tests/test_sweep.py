@@ -158,6 +158,7 @@ def test_ctrl_c_stops_and_resume_goes_on(cli):
     assert "baton sweep resume" in err
     assert cli.json("sweep", "show", "latest")["state"] == "stopped"
     assert all(cli.show(t["job"])["state"] == "stopped" for t in results(cli))
+    assert {t["state"] for t in results(cli)} == {"interrupted"}
     before = [t["job"] for t in results(cli)]
     (cli.dir / "gate" / "go").touch()
     cli("sweep", "resume", "latest")

@@ -17,14 +17,15 @@ std::string value_text(const SweepTrial& trial) {
   return fmt::format("{} at step {}", short_number(value), step);
 }
 
-std::string table(Context& context, const SweepHistory& history) {
+std::string table(Context& context, const SweepState& state) {
   Table table({"TRIAL", "STATE", "VALUE", "ATTEMPTS", "RAN", "JOB", "PARAMETERS"});
-  const SweepState& state = history.state();
   for (size_t i = 0; i < state.trials.size(); ++i) {
     const SweepTrial& trial = state.trials[i];
-    table.add({std::to_string(i + 1), trial_state_name(trial), value_text(trial),
+    // An attempt that runs counts no time yet.
+    const bool closed = trial.state == SweepTrial::State::closed;
+    table.add({std::to_string(i + 1), trial_state_text(state, trial), value_text(trial),
                std::to_string(trial.attempts),
-               trial.attempts > 0 ? human_duration_ms(trial.ran_ms) : "-", trial.job,
+               closed || trial.ran_ms > 0 ? human_duration_ms(trial.ran_ms) : "-", trial.job,
                params_text(trial.params)});
   }
   return table.text(context.terminal);
@@ -33,15 +34,16 @@ std::string table(Context& context, const SweepHistory& history) {
 Result<int> run(Context& context) {
   BATON_ASSIGN(Session session, open_session(context));
   BATON_ASSIGN(SweepHistory history, open_sweep(session, context.arguments.text("SWEEP")));
+  SweepState state = history.state();
+  BATON_TRY(add_open_attempts(*session.ledger, state));
   if (context.arguments.has("--json")) {
     Json trials = Json::array();
-    for (size_t i = 0; i < history.state().trials.size(); ++i)
-      trials.push_back(describe_trial(history.state().trials[i], i + 1));
+    for (size_t i = 0; i < state.trials.size(); ++i) trials.push_back(describe_trial(state, i + 1));
     context.terminal.print(pretty_json(trials));
   } else if (context.arguments.has("--csv")) {
-    context.terminal.print(trials_csv(history.sweep(), history.state()));
+    context.terminal.print(trials_csv(history.sweep(), state));
   } else {
-    context.terminal.print(table(context, history));
+    context.terminal.print(table(context, state));
   }
   return 0;
 }

@@ -27,6 +27,8 @@ std::string counts_text(const SweepState& state, const std::string& running = ""
           ", {} {}", count,
           outcome == TrialOutcome::pruned ? "stopped early" : trial_outcome_name(outcome));
   if (state.paused > 0) text += fmt::format(", {} paused", state.paused);
+  if (state.ended && !state.open.empty())
+    text += fmt::format(", {} interrupted", state.open.size());
   return text;
 }
 

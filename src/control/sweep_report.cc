@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 
 #include "base/text.h"
 #include "control/sweep_tuner.h"
@@ -28,6 +30,25 @@ const Json* value_of(const Params& params, const std::string& name) {
   for (const auto& [known, value] : params)
     if (known == name) return &value;
   return nullptr;
+}
+
+// The columns beside the parameters, which stand between the two.
+const char* const kFirstColumns[] = {"trial", "state", "value"};
+const char* const kLastColumns[] = {"job",       "attempts", "ran_ms",    "asked_at",
+                                    "closed_at", "reason",   "last_step", "last_report"};
+
+// What comes first keeps its name: the fixed columns, then the parameters in their order.
+std::vector<std::string> csv_columns(const std::vector<Dimension>& dimensions) {
+  std::set<std::string> taken(std::begin(kFirstColumns), std::end(kFirstColumns));
+  taken.insert(std::begin(kLastColumns), std::end(kLastColumns));
+  std::vector<std::string> columns(std::begin(kFirstColumns), std::end(kFirstColumns));
+  for (const auto& dimension : dimensions) {
+    std::string column = dimension.name;
+    while (!taken.insert(column).second) column = "params." + column;
+    columns.push_back(column);
+  }
+  columns.insert(columns.end(), std::begin(kLastColumns), std::end(kLastColumns));
+  return columns;
 }
 
 bool has_value(const SweepTrial& trial) {
@@ -56,9 +77,27 @@ std::string params_text(const Params& params) {
   return printable(text);
 }
 
-Json describe_trial(const SweepTrial& trial, uint64_t number) {
+Status add_open_attempts(Ledger& ledger, SweepState& state) {
+  for (uint64_t number : state.open) {
+    SweepTrial& trial = state.trials[number - 1];
+    auto job = ledger.open(trial.job);
+    if (job.is(Code::not_found)) continue;  // asked for, and not made yet
+    if (!job.ok()) return job.error();
+    trial.attempts = job->summary().attempt;
+    trial.ran_ms = job->summary().ran_ms;
+  }
+  return {};
+}
+
+std::string trial_state_text(const SweepState& state, const SweepTrial& trial) {
+  bool waits = trial.state != SweepTrial::State::closed && trial.state != SweepTrial::State::paused;
+  return state.ended && waits && trial.attempts > 0 ? "interrupted" : trial_state_name(trial);
+}
+
+Json describe_trial(const SweepState& state, uint64_t number) {
+  const SweepTrial& trial = state.trial(number);
   Json json{{"trial", number},
-            {"state", trial_state_name(trial)},
+            {"state", trial_state_text(state, trial)},
             {"value", trial.value ? Json(*trial.value) : Json()},
             {"params", params_object(trial.params)},
             {"job", trial.job},
@@ -95,7 +134,7 @@ Json describe_sweep(const Sweep& sweep, const SweepState& state,
             {"used_ms", state.used_ms},
             {"created_at", time_text(state.created_ms)},
             {"changed_at", time_text(state.changed_ms)},
-            {"best", state.best ? describe_trial(state.trial(*state.best), *state.best) : Json()},
+            {"best", state.best ? describe_trial(state, *state.best) : Json()},
             {"importance", Json::object()},
             {"warm_points", sweep.warm.size()},
             {"spec_file", sweep.base.spec_file},
@@ -109,13 +148,11 @@ Json describe_sweep(const Sweep& sweep, const SweepState& state,
 }
 
 std::string trials_csv(const Sweep& sweep, const SweepState& state) {
-  std::string text = "trial,state,value";
   const auto& dimensions = sweep.spec().space.dimensions;
-  for (const auto& dimension : dimensions) text += "," + csv_field(dimension.name);
-  text += ",job,attempts,ran_ms,asked_at,closed_at,reason,last_step,last_report\n";
+  std::string text = fmt::format("{}\n", fmt::join(csv_columns(dimensions), ","));
   for (size_t i = 0; i < state.trials.size(); ++i) {
     const SweepTrial& trial = state.trials[i];
-    text += fmt::format("{},{},{}", i + 1, trial_state_name(trial),
+    text += fmt::format("{},{},{}", i + 1, trial_state_text(state, trial),
                         trial.value ? dump_json(Json(*trial.value)) : "");
     for (const auto& dimension : dimensions) {
       const Json* value = value_of(trial.params, dimension.name);

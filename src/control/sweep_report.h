@@ -11,12 +11,20 @@
 
 namespace baton {
 
+// The sweep's events tell how often and how long a trial ran when it is closed. For the open ones,
+// which are no more than run at once, this adds what their jobs' records say so far.
+Status add_open_attempts(Ledger& ledger, SweepState& state);
+// trial_state_name(), but "interrupted" for one that has run and waits for its ended sweep to go
+// on. Precondition: add_open_attempts().
+std::string trial_state_text(const SweepState& state, const SweepTrial& trial);
+
 // One trial, as `baton sweep results --json` prints it.
-Json describe_trial(const SweepTrial& trial, uint64_t number);
+Json describe_trial(const SweepState& state, uint64_t number);
 // The sweep without its trials, as `baton sweep show --json` prints it.
 Json describe_sweep(const Sweep& sweep, const SweepState& state,
                     const std::vector<Importance>& importance);
-// All trials, a line each, in the order asked; RFC 4180.
+// All trials, a line each, in the order asked; RFC 4180. A parameter named like another column is
+// "params.NAME" there.
 std::string trials_csv(const Sweep& sweep, const SweepState& state);
 
 // What a paused trial's reports are worth, which is not its value: they may have been early ones.
