@@ -74,7 +74,7 @@ def test_failures_are_counted_and_excluded(cli):
 def test_nan_is_a_failure_and_not_a_value(cli):
     program = 'echo "{\\"loss\\": \\"NaN\\"}" >> $BATON_METRICS_FILE; : $BATON_PARAM_X'
     sweep_spec(cli, program)
-    cli("sweep", "--trials", "2")
+    assert "gave a value of loss" in cli("sweep", "--trials", "2", check=1).stderr
     assert {(t["state"], t["reason"], t["value"]) for t in results(cli)} == {("failed", "loss is NaN", None)}
 
 
@@ -213,9 +213,9 @@ def test_a_preempted_trial_goes_on_from_its_checkpoint(cli):
     assert sweep.returncode == 0, out + err
     (done,) = results(cli)
     assert (done["state"], done["attempts"]) == ("value", 2)
-
     said = [line for line in out.splitlines() if line.startswith("trial 1")]
     assert said[1] == "trial 1 was preempted, goes on" and len(said) == 3 and "2 attempts" in said[2]
+
 
 def test_a_trial_stopped_by_hand_is_no_failure(cli):
     program = "[ $BATON_TRIAL = 1 ] && while [ ! -e $BATON_PREEMPT_FILE ]; do sleep 0.05; done\n" + SQUARE

@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/drive_sweep.h"
 #include "control/plan.h"
+#include "control/sweep_plan.h"
 
 namespace baton {
 namespace {
@@ -20,6 +22,24 @@ Result<int> extend(Context& context, Session& session, SweepHistory& history, Sw
   return 0;
 }
 
+// Code::invalid when an ended sweep would end at once again: by a limit that `limits` leaves.
+Status check_limits(const SweepHistory& history, SweepEvent limits) {
+  if (!history.state().ended) return {};
+  SweepState resumed = history.state();
+  limits.type = SweepEventType::resumed;
+  apply(resumed, limits, history.sweep().spec());
+  SweepFacts facts;
+  facts.used_ms = resumed.used_ms;
+  auto limit = reached_limit(resumed, facts, history.sweep().spec().maximize);
+  if (!limit) return {};
+  const std::string& id = history.sweep().base.id;
+  const bool target = limit->outcome == SweepOutcome::target;
+  return Error{Code::invalid, fmt::format("sweep {} would end at once: {}", id, limit->reason),
+               fmt::format("`baton sweep resume {} {}` gives it {}", id,
+                           target ? "--target VALUE" : "--time TIME",
+                           target ? "a better one" : "more, counted from its beginning")};
+}
+
 Result<int> run(Context& context) {
   set_talk(context);
   auto limits = limits_asked_for(context);
@@ -35,8 +55,10 @@ Result<int> run(Context& context) {
   bool more = limits->trials && *limits->trials > static_cast<int>(state.trials.size());
   if (done && !more && state.open.empty())
     return Error{Code::invalid,
-                 fmt::format("sweep {} is complete, with {} trials", id, state.trials.size()),
+                 fmt::format("sweep {} is complete, with {} trials{}", id, state.trials.size(),
+                             state.reason.empty() ? "" : ": " + printable(state.reason)),
                  "`baton sweep resume " + id + " --trials N` adds trials to it"};
+  BATON_TRY(check_limits(history, *limits));
   if (state.driver && !driver_is_gone(*state.driver) && has_limits(*limits))
     return extend(context, session, history, *limits);
   BATON_TRY(check_inputs(history.sweep().base, context.parts.environment, context.parts.clock));

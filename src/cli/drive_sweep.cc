@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/text.h"
@@ -41,6 +42,22 @@ int slots_here(Context& context, const Session& session, const Sweep& sweep, boo
         fmt::format("this machine has room for {} of {} trials at once, by resources", slots,
                     sweep.spec().parallel));
   return slots;
+}
+
+// A search whose every trial failed has found nothing, whatever it ended by.
+Status found_something(const Sweep& sweep, const SweepState& state) {
+  const int failed = state.counts[static_cast<size_t>(TrialOutcome::failed)];
+  if (sweep.spec().metric.empty() || state.best || failed == 0) return {};
+  auto last = std::find_if(state.trials.rbegin(), state.trials.rend(), [](const SweepTrial& trial) {
+    return trial.state == SweepTrial::State::closed && trial.outcome == TrialOutcome::failed;
+  });
+  const auto number = static_cast<uint64_t>(state.trials.rend() - last);
+  return Error{
+      Code::invalid,
+      fmt::format("no trial of sweep {} gave a value of {}: {} failed, trial {} because {}",
+                  sweep.base.id, printable(sweep.spec().metric), failed, number,
+                  printable(last->reason)),
+      fmt::format("`baton logs {}` shows what that one printed", last->job)};
 }
 
 }  // namespace
@@ -99,6 +116,7 @@ Result<int> drive_sweep(Context& context, Session& session, const Sweep& sweep,
   if (session.store->concurrency() > 0) {  // far away, and each request costs something
     sweep_parts.times.look = 2'000;
     sweep_parts.times.beat = 10'000;
+    sweep_parts.times.watch = 10'000;
     sweep_parts.times.hint = 10'000;
     sweep_parts.times.save = 60'000;
   }
@@ -109,14 +127,18 @@ Result<int> drive_sweep(Context& context, Session& session, const Sweep& sweep,
   const std::string& id = sweep.base.id;
   if (*end == SweepEnd::ended && driver.state().outcome == SweepOutcome::failed)
     return Error{Code::invalid, "sweep " + id + " cannot go on: " + driver.state().reason,
-                 "`baton sweep resume " + id + "` tries again; `baton sweep show " + id +
-                     "` shows what there is"};
+                 driver.remedy().empty()
+                     ? "`baton sweep resume " + id + "` tries again; `baton sweep show " + id +
+                           "` shows what there is"
+                     : driver.remedy()};
   bool stopped = *end == SweepEnd::left || driver.state().outcome == SweepOutcome::stopped;
-  if (!stopped) return 0;
+  if (!stopped) {
+    BATON_TRY(found_something(sweep, driver.state()));
+    return 0;
+  }
   context.terminal.insist("sweep " + id + " is interrupted; `baton sweep resume " + id +
                           "` continues it");
   return kExitInterrupted;
-    sweep_parts.times.watch = 10'000;
 }
 
 }  // namespace baton

@@ -63,9 +63,9 @@ class LinesView : public SweepView {
     std::string line = event_line(sweep_, event, after);
     if (!line.empty()) terminal_.print(line + "\n");
   }
+  void interrupted(uint64_t, const std::string& line) override { terminal_.print(line + "\n"); }
   void tick(const SweepState&, size_t) override {}
   void tell(const std::string& line) override { terminal_.insist(printable(line)); }
-  void interrupted(uint64_t, const std::string& line) override { terminal_.print(line + "\n"); }
 
  private:
   Terminal& terminal_;
@@ -81,13 +81,13 @@ class JsonView : public SweepView {
     (*json)["best"] = after.best ? Json(*after.trial(*after.best).value) : Json();
     terminal_.print(dump_json(*json) + "\n");
   }
-  void tick(const SweepState&, size_t) override {}
-  void tell(const std::string& line) override { terminal_.insist(printable(line)); }
   // Not one of the sweep's events: the trial's job has recorded it.
   void interrupted(uint64_t trial, const std::string& line) override {
     terminal_.print(dump_json(Json{{"type", "interrupted"}, {"trial", trial}, {"reason", line}}) +
                     "\n");
   }
+  void tick(const SweepState&, size_t) override {}
+  void tell(const std::string& line) override { terminal_.insist(printable(line)); }
 
  private:
   Terminal& terminal_;
@@ -109,16 +109,16 @@ class TableView : public SweepView {
  public:
   TableView(Terminal& terminal, const Sweep& sweep) : terminal_(terminal), sweep_(sweep) {}
 
-  void event(const SweepEvent& event, const SweepState& after) override {
-    if (event.type == Type::closed) {
   void interrupted(uint64_t trial, const std::string&) override {
     interrupted_.insert(trial);
     ++interruptions_;
   }
 
+  void event(const SweepEvent& event, const SweepState& after) override {
+    if (event.type == Type::closed) {
+      interrupted_.erase(event.trial);
       recent_.push_back(event.trial);
       if (recent_.size() > kRecent) recent_.erase(recent_.begin());
-      interrupted_.erase(event.trial);
     }
     if (event.type == Type::ended) {
       terminal_.block({});
@@ -181,10 +181,10 @@ class TableView : public SweepView {
   Terminal& terminal_;
   const Sweep& sweep_;
   std::vector<uint64_t> recent_;
-  int64_t drawn_ms_ = -kPeriod;
-  bool over_ = false;
   std::set<uint64_t> interrupted_;  // trials that went on after it, until they are closed
   size_t interruptions_ = 0;
+  int64_t drawn_ms_ = -kPeriod;
+  bool over_ = false;
 };
 
 }  // namespace

@@ -53,6 +53,7 @@ SweepFacts SweepDriver::facts() const {
   facts.slots = parts_.slots;
   facts.leaving = leaving_;
   facts.dry = dry_;
+  facts.exhausted = exhausted_;
   facts.used_ms = state().used_ms;
   if (state().driver)
     facts.used_ms += std::max<int64_t>(0, parts_.clock.wall_ms() - state().changed_ms);
@@ -109,6 +110,7 @@ Status SweepDriver::ask() {
   auto suggested = tuner_->ask(now, full);
   if (suggested.is(Code::not_found) || suggested.is(Code::transient)) {
     dry_ = true;
+    exhausted_ = suggested.is(Code::not_found) && !full ? suggested.error().message : "";
     return {};
   }
   if (!suggested.ok()) return suggested.error();
@@ -158,13 +160,11 @@ Status SweepDriver::on_news(const TrialRunner::News& news) {
     BATON_TRY(rebuild_tuner());
   BATON_TRY(look_elsewhere());
   BATON_TRY(read_reports());
+  watch_attempts();
   parts_.view.tick(state(), running_.size());
   return {};
-  watch_attempts();
 }
 
-// Heartbeat and hints: failing to write one is no reason to stop.
-void SweepDriver::on_time() {
 // Tells of each preemption once; those before this driver came are old news (attend()). A lost
 // attempt is known as one when another agent has taken the job over.
 void SweepDriver::tell_interruptions(uint64_t trial, const Summary& summary) {
@@ -182,6 +182,8 @@ void SweepDriver::watch_attempts() {
     if (auto history = look(trial); history.ok()) tell_interruptions(trial, (*history)->summary());
 }
 
+// Heartbeat and hints: failing to write one is no reason to stop.
+void SweepDriver::on_time() {
   int64_t now = parts_.clock.mono_ms();
   Status ignored;
   if (now >= next_beat_) {

@@ -66,6 +66,8 @@ class SweepDriver {
   const SweepState& state() const { return history_->state(); }
   const Sweep& sweep() const { return history_->sweep(); }
   std::vector<Importance> importance() const { return tuner_->importance(); }
+  // What helps a sweep that has just ended as failed; "" where trying again does.
+  const std::string& remedy() const { return remedy_; }
 
  private:
   // sweep_claim.cc
@@ -81,10 +83,10 @@ class SweepDriver {
   Status wait();
   Status on_news(const TrialRunner::News& news);
   void on_time();
-  SweepFacts facts() const;
-  Result<SweepEvent> append(SweepEvent event);
   void tell_interruptions(uint64_t trial, const Summary& summary);
   void watch_attempts();
+  SweepFacts facts() const;
+  Result<SweepEvent> append(SweepEvent event);
   // sweep_trials.cc
   Status attend(uint64_t trial);
   Status make_job(uint64_t trial);
@@ -99,7 +101,7 @@ class SweepDriver {
   Status conclude_succeeded(uint64_t trial, History& history);
   Status close(uint64_t trial, const Summary& summary, TrialOutcome outcome,
                std::optional<double> value, const std::string& reason);
-  Status give_up(const std::string& reason);
+  Status give_up(const std::string& reason, const std::string& remedy = "");
   bool wants_reports() const;
   Status collect_reports(uint64_t trial, const History& history, SweepEvent& event);
   Status record(SweepEvent& reported);
@@ -126,8 +128,10 @@ class SweepDriver {
       tries_;                              // trial → attempts before the start, starts in vain
   std::map<uint64_t, int> interruptions_;  // trial → how many have been told
   bool dry_ = false, leaving_ = false;
-  int planned_ = 0;  // the number of trials that the optimiser was last rebuilt for
+  std::string exhausted_;  // as SweepFacts has it
+  int planned_ = 0;        // the number of trials that the optimiser was last rebuilt for
   std::optional<SweepStep> failure_;  // why the sweep is to end as failed
+  std::string remedy_;
   int64_t started_mono_ = 0;
   int64_t next_beat_ = 0, next_look_ = 0, next_hint_ = 0, next_save_ = 0, next_watch_ = 0;
 };

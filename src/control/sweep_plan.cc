@@ -38,6 +38,13 @@ bool may_ask(const SweepState& state, const SweepFacts& facts) {
   return room || state.paused > 0;
 }
 
+// Why a sweep ends that has not come to any limit it was given; a grid alone just comes to its end.
+std::string early_end(const SweepState& state, const SweepFacts& facts) {
+  bool wanted_more = state.trials.size() < static_cast<size_t>(state.max_trials) ||
+                     state.time_ms > 0 || state.target;
+  return facts.dry && wanted_more ? facts.exhausted : "";
+}
+
 }  // namespace
 
 std::optional<SweepStep> reached_limit(const SweepState& state, const SweepFacts& facts,
@@ -73,7 +80,7 @@ SweepStep next_step(const SweepState& state, const SweepFacts& facts, bool maxim
   bool free = facts.running.size() < static_cast<size_t>(std::min(facts.slots, state.parallel));
   if (uint64_t idle = first_idle(state, facts); idle && free) return step(Kind::attend, idle);
   if (free && may_ask(state, facts)) return step(Kind::ask);
-  if (state.open.empty()) return end(SweepOutcome::complete, "");
+  if (state.open.empty()) return end(SweepOutcome::complete, early_end(state, facts));
   return step(Kind::wait);
 }
 

@@ -16,6 +16,7 @@ struct SweepFacts {
   int64_t used_ms = 0;          // time spent on the sweep so far
   bool leaving = false;         // this machine is going: hand over, the sweep goes on elsewhere
   bool dry = false;             // the optimiser has nothing to suggest before something changes
+  std::string exhausted;        // why it has nothing to suggest at all, where that is so
 };
 
 struct SweepStep {

@@ -52,6 +52,19 @@ TEST_F(Plan, EndsWhenAllIsDone) {
   EXPECT_EQ(next().kind, Kind::end);
 }
 
+TEST_F(Plan, TellsWhyItEndsBeforeALimitIsReached) {
+  facts_.dry = true;
+  facts_.exhausted = "all tried";
+  EXPECT_EQ(next().kind, Kind::end);
+  EXPECT_EQ(next().reason, "all tried");
+  state_.trials.resize(3);
+  EXPECT_EQ(next().reason, "") << "the trials that were wanted are there";
+  state_.max_trials = 0;
+  EXPECT_EQ(next().reason, "") << "a grid of which no more was wanted than all of it";
+  state_.target = 7;
+  EXPECT_EQ(next().reason, "all tried");
+}
+
 TEST_F(Plan, StopsWhatRunsBeforeItEnds) {
   facts_.running = {open_trial(), open_trial()};
   state_.stop_requested = true;

@@ -232,7 +232,9 @@ Status SweepDriver::conclude_succeeded(uint64_t trial, History& history) {
   bool known = state().counts[0] + state().counts[1] > 0;
   BATON_TRY(close(trial, summary, TrialOutcome::failed, {}, found.problem));
   if (!found.unknown || known) return {};
-  return give_up(fmt::format("trial {}: {}", trial, found.problem));
+  return give_up(fmt::format("trial {}: {}", trial, found.problem),
+                 "correct sweep.metric in the spec, or what the program reports, and start a new "
+                 "sweep: this one keeps the metric that it began with");
 }
 
 Status SweepDriver::close(uint64_t trial, const Summary& summary, TrialOutcome outcome,
@@ -249,15 +251,16 @@ Status SweepDriver::close(uint64_t trial, const Summary& summary, TrialOutcome o
   tuner_->note(closed, state());
   tries_.erase(trial);
   metrics_.erase(trial);
+  interruptions_.erase(trial);
   parts_.view.tick(state(), running_.size());
   return {};
-  interruptions_.erase(trial);
 }
 
 // Ends the sweep for a reason that concerns all its trials; those that run are stopped and stay
 // open.
-Status SweepDriver::give_up(const std::string& reason) {
+Status SweepDriver::give_up(const std::string& reason, const std::string& remedy) {
   if (failure_) return {};
+  remedy_ = remedy;
   failure_ = SweepStep{SweepStep::Kind::end, 0, SweepOutcome::failed, reason};
   for (uint64_t trial : std::set<uint64_t>(running_))
     if (!stopping_.contains(trial)) BATON_TRY(stop(trial));

@@ -1,0 +1,188 @@
+"""How a sweep ends, and why; and how one that has ended, or that runs, gets other limits."""
+import json
+import os
+import re
+import signal
+
+import pytest
+
+from metadata import Aws
+from test_sweep import SQUARE, UNTIL_STOPPED, results, running, sweep_spec, trials_of
+
+WORTH_X = 'echo "{\\"loss\\": $BATON_PARAM_X}" >> $BATON_METRICS_FILE\n'
+ONE_BY_ONE = ("--parallel", "1", "--set", "sweep.method=grid")
+
+
+def test_a_space_that_is_used_up_ends_the_sweep_and_says_so(cli):
+    sweep_spec(cli, WORTH_X, parameters="{x: [1, 2, 3]}")
+    why = "every point of the space has been tried"
+    out = cli("sweep", "--set", "sweep.method=bayes", "--trials", "60").stdout
+    assert f"complete: {why}; 3/60 trials done" in out
+    assert cli.json("sweep", "show", "latest")["reason"] == why
+    assert f"complete: {why}; 3/60" in cli("sweep", "show", "latest").stdout
+    assert f"complete, with 3 trials: {why}" in cli("sweep", "resume", "latest", check=1).stderr
+    assert f"complete: {why}; 3/100 trials done" in cli("sweep", "resume", "latest", "--trials", "100").stdout
+
+
+def test_a_grid_that_comes_to_its_end_needs_no_reason(cli):
+    sweep_spec(cli, WORTH_X, parameters="{x: [1, 2, 3]}")
+    spec = cli.dir / "baton.yaml"
+    spec.write_text(spec.read_text().replace("  trials: 5\n", ""))
+    assert "complete; 3 trials done" in cli("sweep", *ONE_BY_ONE).stdout
+    assert cli.json("sweep", "show", "latest")["reason"] == ""
+
+
+def test_more_trials_for_a_sweep_that_has_reached_its_target_need_another_target(cli):
+    sweep_spec(cli, WORTH_X, parameters="{x: [3, 2, 1, 0]}")
+    cli("sweep", *ONE_BY_ONE, "--set", "sweep.budget={target: 2}")
+    events = cli.json("sweep", "show", "latest")
+    assert (events["state"], events["trials"]) == ("target", 2)
+    for more in ([], ["--trials", "40"], ["--target", "2.5"]):
+        refused = cli("sweep", "resume", "latest", *more, check=1).stderr
+        assert "would end at once: trial 2 reached the target of 2" in refused and "--target VALUE" in refused
+    assert cli.json("sweep", "show", "latest") == events, "nothing was recorded"
+    cli("sweep", "resume", "latest", "--target", "1")
+    assert [t["value"] for t in results(cli)] == [3, 2, 1]
+    assert cli.json("sweep", "show", "latest")["state"] == "target"
+    out = cli("sweep", "resume", "latest", "--target=-7").stdout
+    assert [t["value"] for t in results(cli)] == [3, 2, 1, 0] and "complete; 4/5" not in out
+    assert "every point of the grid has been given out" in out
+
+
+def test_a_sweep_whose_time_is_used_up_shows_what_it_interrupted_and_goes_on_with_more_time(cli):
+    gate = cli.dir / "gate"
+    gate.mkdir()
+    program = ("while [ ! -e /data/go ]; do [ -e $BATON_PREEMPT_FILE ] && exit 0; sleep 0.05; done\n" + SQUARE)
+    sweep_spec(cli, program, extra="data: {/data: ./gate}\npreemption: {grace: 10s, signal: SIGURG}\n")
+    out = cli("sweep", "--set", "sweep.budget={time: 2s}", "--trials", "3").stdout
+    assert "time: its time of 2.0s is used up" in out and "2 interrupted" in out
+    before = results(cli)
+    assert [t["state"] for t in before] == ["interrupted"] * 2
+    assert all(t["attempts"] == 1 and t["ran_ms"] > 0 and t["value"] is None for t in before)
+    rows = cli("sweep", "results", "latest").stdout.splitlines()[1:]
+    assert all(re.match(r" *\d +interrupted +- +1 +\d", row) for row in rows), rows
+    refused = cli("sweep", "resume", "latest", "--trials", "9", check=1).stderr
+    assert "would end at once: its time of 2.0s is used up" in refused and "--time TIME" in refused
+    (gate / "go").touch()
+    cli("sweep", "resume", "latest", "--time", "1h")
+    after = results(cli)
+    assert [(t["state"], t["attempts"]) for t in after] == [("value", 2), ("value", 2), ("value", 1)]
+    assert [t["job"] for t in after][:2] == [t["job"] for t in before]
+
+
+def test_a_sweep_whose_every_trial_failed_has_not_succeeded(cli):
+    sweep_spec(cli, "exit 3; : $BATON_PARAM_X")
+    done = cli("sweep", "--trials", "2", "--parallel", "1", check=1)
+    assert "complete; 2/2 trials done, 2 failed" in done.stdout
+    assert re.search(r"no trial of sweep \S+ gave a value of loss: 2 failed, trial 2 because the program failed with status 3", done.stderr)
+    assert f"baton logs {results(cli)[1]['job']}" in done.stderr
+    sweep_spec(cli, "[ $BATON_PARAM_X = 1 ] && exit 3\n" + WORTH_X, parameters="{x: [1, 2]}")
+    cli("sweep", *ONE_BY_ONE)  # one that has something to show for itself has
+
+
+def test_an_unknown_metric_needs_a_new_sweep(cli):
+    sweep_spec(cli, WORTH_X.replace("loss", "los"))
+    done = cli("sweep", "--parallel", "1", check=1)
+    assert 'no metric "loss" was reported; there are: los' in done.stderr
+    assert "correct sweep.metric in the spec" in done.stderr and "start a new sweep" in done.stderr
+    assert "tries again" not in done.stderr
+
+
+def test_limits_of_a_sweep_that_runs_elsewhere_are_changed_there(cli):
+    gate = cli.dir / "gate"
+    gate.mkdir()
+    sweep_spec(cli, "while [ ! -e /data/go ]; do sleep 0.05; done\n" + SQUARE, extra="data: {/data: ./gate}\n")
+    sweep = cli.start("sweep", "--trials", "1", "--parallel", "1")
+    cli.wait(lambda: [t for t in trials_of(cli) if running(cli, t)], "the trial to run")
+    cli("sweep", "resume", "latest", "--trials", "4", "--parallel", "2", "--time", "1h", "--target=-1")
+    cli.wait(lambda: len(trials_of(cli)) == 2, "a second trial beside the first")
+    (gate / "go").touch()
+    out, err = sweep.communicate(timeout=60)
+    assert sweep.returncode == 0, out + err
+    assert "the sweep goes on, up to 4 trials, 2 at once, for 1h00m in all, to a target of -1\n" in out
+    assert "complete; 4/4 trials done" in out and [t["state"] for t in results(cli)] == ["value"] * 4
+
+
+# Says that it was told to end, and ends; goes on when it lives again.
+TWO_LIVES = UNTIL_STOPPED + "[ -e $BATON_CHECKPOINT_DIR/told ] || { : > $BATON_CHECKPOINT_DIR/told; echo waits; wait_for_the_end; }\n" + SQUARE
+POLITE = "preemption: {grace: 10s, signal: SIGURG}\n"
+
+
+@pytest.mark.parametrize("by", ["SIGTERM", "a notice"])
+def test_when_the_machine_goes_the_sweep_hands_over_and_goes_on_elsewhere(cli, by):
+    sweep_spec(cli, TWO_LIVES, extra=POLITE)
+    with Aws() as aws:
+        there = dict(cli.env, BATON_AWS_METADATA=aws.url)
+        cli.env, here = there, cli.env
+        sweep = cli.start("sweep", "--trials", "2")
+        cli.env = here
+        cli.wait(lambda: len(trials_of(cli)) == 2, "two trials")
+        for trial in trials_of(cli):
+            cli.wait_for_output("waits", trial["job"])
+        if by == "SIGTERM":
+            sweep.send_signal(signal.SIGTERM)
+        else:
+            aws.interrupt(seconds=60)
+        out, err = sweep.communicate(timeout=60)
+    assert sweep.returncode == 75, out + err
+    assert "is interrupted; `baton sweep resume" in err
+    assert out.count("was preempted, goes on when the sweep does") == 2
+    shown = cli.json("sweep", "show", "latest")
+    assert (shown["state"], shown["abandoned"], shown["trials"]) == ("running", True, 2)
+    before = results(cli)
+    assert [cli.show(t["job"])["state"] for t in before] == ["pending"] * 2
+    cli("sweep", "resume", "latest")
+    after = results(cli)
+    assert [(t["state"], t["attempts"]) for t in after] == [("value", 2)] * 2
+    assert [t["job"] for t in after] == [t["job"] for t in before]
+
+
+def test_no_more_trials_run_at_once_than_the_machine_has_processors_for(cli):
+    processors = len(os.sched_getaffinity(0))
+    sweep_spec(cli, UNTIL_STOPPED + "wait_for_the_end", extra=POLITE + f"resources: {{cpus: {processors / 2 + 0.1}}}\n")
+    sweep = cli.start("sweep", "--set", "sweep.budget={time: 3s}", "--set", "sweep.trials=9")
+    out, err = sweep.communicate(timeout=60)
+    assert "this machine has room for 1 of 2 trials at once, by resources" in err
+    assert sweep.returncode == 0 and len(results(cli)) == 1, out + err
+
+
+# The example that docs/spec.md gives, with a program that reads its parameters from its environment.
+WHOLE = """
+acc=$(awk "BEGIN { print 0.9 - 0.1 * (log($BATON_PARAM_LR) / log(10) + 3) ^ 2 / 4 - 0.0001 * $BATON_PARAM_WIDTH }")
+[ $BATON_PARAM_OPTIMIZER = adamw ] && acc=0.95
+for step in 1 2 3; do
+  [ $step = 2 ] && now=$acc || now=0.01
+  echo "{\\"step\\": $step, \\"val_accuracy\\": $now, \\"momentum\\": ${BATON_PARAM_MOMENTUM:-0}}" >> $BATON_METRICS_FILE
+done
+"""
+
+
+def test_the_whole_of_what_a_spec_can_say(cli):
+    spec = cli.spec(WHOLE, name="cnn")
+    spec.write_text(spec.read_text() + """
+sweep:
+  metric: {name: val_accuracy, goal: maximize, best: true}
+  method: bayes
+  trials: 60
+  parallel: 4
+  parameters:
+    lr:        {min: 1e-5, max: 1e-1, scale: log}
+    width:     {min: 16, max: 256, type: int, step: 16}
+    optimizer: [sgd, adam, adamw]
+    momentum:  {min: 0.5, max: 0.99, when: {optimizer: sgd}}
+  stop_early: {after: 2, grace: 1}
+  budget: {time: 6h, target: 0.93}
+""")
+    cli("sweep")
+    shown = cli.json("sweep", "show", "cnn")
+    assert shown["state"] == "target" and shown["best"]["value"] == 0.95 and shown["best"]["params"]["optimizer"] == "adamw"
+    assert shown["closed"]["failed"] == 0
+    done = [t for t in results(cli) if t["state"] == "value"]
+    assert len(done) < 60
+    for trial in done:
+        lr, width, optimizer = (trial["params"][name] for name in ("lr", "width", "optimizer"))
+        assert 1e-5 <= lr <= 0.1 and width in range(16, 257, 16) and isinstance(width, int)
+        assert ("momentum" in trial["params"]) == (optimizer == "sgd")
+        rows = [json.loads(line) for line in cli("metrics", trial["job"], "--json").stdout.splitlines()]
+        assert trial["value"] == max(row["val_accuracy"] for row in rows) > rows[-1]["val_accuracy"], "the best one counts"
+        assert rows[0]["momentum"] == trial["params"].get("momentum", 0)
