@@ -32,6 +32,7 @@ Json dimension_json(const Dimension& dimension, const std::vector<Importance>& i
     json["min"] = dimension.min;
     json["max"] = dimension.max;
     json["log"] = dimension.log;
+    json["whole"] = dimension.kind == Dimension::Kind::integer;
   }
   for (const auto& one : importance)
     if (one.name == dimension.name) json["share"] = one.share;
@@ -65,17 +66,22 @@ std::string sweep_plot(const Sweep& sweep, const SweepState& state,
   const std::string title = html(sweep.base.spec.name + " " + sweep.base.id);
   std::string text =
       fmt::format("{}<title>{}</title></head><body>\n<h1>{}</h1>\n", kPlotHead, title, title);
+  const int failed = state.counts[static_cast<size_t>(TrialOutcome::failed)];
   text += fmt::format(
-      "<p>{} by {}, {} trials finished{}</p>\n", sweep.spec().maximize ? "maximized" : "minimized",
+      "<p>{}by {}, {} trials finished{}{}</p>\n",
+      sweep.spec().metric.empty()
+          ? ""
+          : html(sweep.spec().metric) + (sweep.spec().maximize ? " maximized " : " minimized "),
       html(sweep.spec().method), state.closed(),
+      failed > 0 ? fmt::format(", {} of them failed (not shown)", failed) : "",
       state.best ? fmt::format(", best {} {:.6g} in trial {}", html(sweep.spec().metric),
                                *state.trial(*state.best).value, *state.best)
                  : "");
   text +=
       "<h2>Value over time</h2><div id=\"time\"></div>\n"
-      "<h2>Parallel coordinates</h2><p>One line a trial; the greener, the better; "
-      "dashed where it is paused, with what it has reported; "
-      "dotted past a parameter that the trial did not use.</p>"
+      "<h2>Parallel coordinates</h2><p>One line for each trial with a value; the greener, the "
+      "better; dashed where it is paused, with what it has reported; dotted past a parameter that "
+      "the trial did not use.</p>"
       "<div id=\"parallel\"></div>\n"
       "<h2>Slices</h2><p>Value by each parameter; in brackets, how much of the value's variation "
       "it "

@@ -8,15 +8,15 @@ namespace baton {
 const char* const kPlotHead = R"page(<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <style>
-:root { color-scheme: light dark; --ink: #1d2330; --dim: #6a7285; --line: #d5d9e2; --back: #fff; --good: #0b6e4f; --bad: #d9dde6; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8ebf2; --dim: #98a1b5; --line: #394052; --back: #171a21; --good: #4fd6a5; --bad: #303746; } }
+:root { color-scheme: light dark; --ink: #1d2330; --dim: #6a7285; --line: #d5d9e2; --back: #fff; --good: #0b6e4f; --bad: #b4bccb; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e8ebf2; --dim: #98a1b5; --line: #394052; --back: #171a21; --good: #4fd6a5; --bad: #56607a; } }
 body { font: 14px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--back); max-width: 1100px; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.3rem; margin: 0; } h2 { font-size: 1rem; margin: 2rem 0 .3rem; } p { color: var(--dim); margin: .2rem 0; }
 svg { width: 100%; height: auto; display: block; overflow: visible; }
-text { fill: var(--dim); font-size: 11px; } text.name { fill: var(--ink); font-weight: 600; }
+text { fill: var(--dim); font-size: 11px; stroke: var(--back); stroke-width: 3; paint-order: stroke; stroke-linejoin: round; } text.name { fill: var(--ink); font-weight: 600; }
 .axis { stroke: var(--line); } .best { stroke: var(--good); fill: none; stroke-width: 2; }
 .trial { fill: none; stroke-width: 1.2; opacity: .55; } .trial.hot { stroke-width: 3; opacity: 1; }
-circle { opacity: .75; } circle.hot { opacity: 1; stroke: var(--ink); stroke-width: 1.5; }
+circle { opacity: .75; } circle.beyond { fill: none; stroke-width: 1.5; } circle.hot { opacity: 1; stroke: var(--ink); stroke-width: 1.5; }
 .slices { display: grid; grid-template-columns: repeat(auto-fill, minmax(240px, 1fr)); gap: 1rem; }
 #tip { position: fixed; pointer-events: none; background: var(--back); border: 1px solid var(--line); border-radius: 4px; padding: .3rem .5rem; font-size: 12px; display: none; max-width: 24rem; }
 </style>
@@ -44,21 +44,44 @@ const number = x => typeof x !== 'number' ? String(x) : x !== 0 && Math.abs(x) <
   Number(x.toPrecision(4)).toExponential() : String(Number(x.toPrecision(4)));
 const canvas = (id, w, h) => node('svg', {viewBox: `0 0 ${w} ${h}`, role: 'img'}, document.getElementById(id));
 
+// The scale of the values ends at round numbers, and beyond most bad ones: a single run that diverged would flatten
+// all others. Those that are worse still stand at its edge.
+const tidy = x => Number(x.toPrecision(12));
+const stepOf = span => { const ten = 10 ** Math.floor(Math.log10(span / 4)), part = span / 4 / ten;
+  return ten * (part <= 1 ? 1 : part <= 2 ? 2 : part <= 5 ? 5 : 10); };
+function scale() {
+  const best = data.maximize ? high : low, middle = sorted[Math.floor(sorted.length / 2)];
+  const reach = best + 8 * (middle - best), worst = data.maximize ? Math.max(low, reach) : Math.min(high, reach);
+  let [min, max] = [Math.min(best, worst), Math.max(best, worst)];
+  if (!(max > min)) { const around = Math.abs(best) / 10 || 1; min = best - around; max = best + around; }
+  const step = stepOf(max - min);
+  return {name: metric, min: tidy(Math.floor(min / step) * step), max: tidy(Math.ceil(max / step) * step)};
+}
+const value = shown.length ? scale() : null;
+const beyond = t => worth(t) < value.min || worth(t) > value.max;
+
 // A value's place in [0, 1] along its dimension; unused (conditional) parameters have none.
 function place(d, v) {
   if (v === undefined) return null;
-  if (d.choices) return d.choices.length > 1 ? d.choices.findIndex(c => c === v) / (d.choices.length - 1) : .5;
-  return d.log ? Math.log(v / d.min) / Math.log(d.max / d.min) : (v - d.min) / (d.max - d.min);
+  if (d.choices) return (d.choices.findIndex(c => c === v) + .5) / d.choices.length;
+  const p = d.log ? Math.log(v / d.min) / Math.log(d.max / d.min) : (v - d.min) / (d.max - d.min);
+  return Math.min(1, Math.max(0, p));
 }
+// Both ends, and round numbers between them that keep away from the ends.
 function ticks(d) {
-  if (d.choices) return d.choices.map((c, i) => [d.choices.length > 1 ? i / (d.choices.length - 1) : .5, String(c)]);
-  const out = [];
-  if (d.log) { out.push([0, number(d.min)]);
-    for (let e = Math.ceil(Math.log10(d.min)); e <= Math.log10(d.max); e++) { const p = place(d, 10 ** e);
-      if (p > .08 && p < .92) out.push([p, '1e' + e]); }
-    out.push([1, number(d.max)]); }
-  else for (let i = 0; i <= 4; i++) out.push([i / 4, number(d.min + (d.max - d.min) * i / 4)]);
-  return out;
+  if (d.choices) return d.choices.map((c, i) => [(i + .5) / d.choices.length, String(c)]);
+  const inner = [];
+  if (d.log) { const first = Math.ceil(Math.log10(d.min)), last = Math.floor(Math.log10(d.max)), skip = Math.ceil((last - first) / 6) || 1;
+    for (let e = first; e <= last; e += skip) inner.push(Number('1e' + e)); }
+  else { const step = Math.max(stepOf(d.max - d.min), d.whole ? 1 : 0);
+    for (let k = Math.ceil(d.min / step); k * step <= d.max; k++) inner.push(tidy(k * step)); }
+  return [d.min, ...inner.filter(v => place(d, v) > .07 && place(d, v) < .93), d.max].map(v => [place(d, v), number(v)]);
+}
+// Cut to about so many pixels; the whole text shows when pointed at.
+function label(attributes, parent, text, width) {
+  const most = Math.max(3, Math.floor(width / 6)), short = text.length > most;
+  const e = node('text', attributes, parent, short ? text.slice(0, most - 1) + '…' : text);
+  if (short) node('title', {}, e, text);
 }
 const tip = document.getElementById('tip');
 const marks = new Map();
@@ -73,24 +96,32 @@ function mark(element, trial) {
   element.addEventListener('pointerleave', () => { marks.get(trial.trial).forEach(e => e.classList.remove('hot')); tip.style.display = 'none'; });
 }
 
-const value = {name: metric, min: low, max: high > low ? high : low + 1};
+function dot(parent, t, x, y, r) {
+  // Hollow where it stands for a worse value, or where the trial is paused.
+  const hollow = beyond(t) || t.value === null, colour = shade(worth(t));
+  mark(node('circle', {cx: x, cy: y, r, ...(hollow ? {class: 'beyond', style: `stroke: ${colour}`} : {fill: colour})}, parent), t);
+}
 function overTime() {
   if (!done.length) return;
-  const w = 1000, h = 260, s = canvas('time', w, h), x = i => 60 + i * (w - 80) / Math.max(1, done.length - 1);
-  const y = v => 15 + (1 - place(value, v)) * (h - 45);
-  for (const [p, t] of ticks(value)) { const yy = 15 + (1 - p) * (h - 45);
-    node('line', {x1: 60, x2: w - 20, y1: yy, y2: yy, class: 'axis'}, s); node('text', {x: 54, y: yy + 4, 'text-anchor': 'end'}, s, t); }
+  const w = 1000, h = 290, s = canvas('time', w, h), x = i => 75 + (done.length > 1 ? i / (done.length - 1) : .5) * (w - 100);
+  const y = v => 30 + (1 - place(value, v)) * (h - 75);
+  node('text', {x: 0, y: 12, class: 'name'}, s, metric);
+  for (const [p, t] of ticks(value)) { const yy = 30 + (1 - p) * (h - 75);
+    node('line', {x1: 60, x2: w - 10, y1: yy, y2: yy, class: 'axis'}, s); node('text', {x: 54, y: yy + 4, 'text-anchor': 'end'}, s, t); }
+  for (const i of new Set([0, done.length - 1])) node('text', {x: x(i), y: h - 26, 'text-anchor': 'middle'}, s, String(i + 1));
   const order = [...done].sort((a, b) => a.closed < b.closed ? -1 : a.closed > b.closed ? 1 : a.trial - b.trial);
   let best = null, path = '';
   order.forEach((t, i) => { best = best === null ? t.value : data.maximize ? Math.max(best, t.value) : Math.min(best, t.value);
     path += i ? `H${x(i)}V${y(best)}` : `M${x(i)} ${y(best)}`; });
   node('path', {d: path, class: 'best'}, s);
-  order.forEach((t, i) => mark(node('circle', {cx: x(i), cy: y(t.value), r: 3.5, fill: shade(t.value)}, s), t));
-  node('text', {x: w / 2, y: h - 4, 'text-anchor': 'middle'}, s, 'finished trials, in order; the line is the best so far');
+  order.forEach((t, i) => dot(s, t, x(i), y(t.value), 3.5));
+  const far = done.filter(beyond).length;
+  node('text', {x: w / 2, y: h - 6, 'text-anchor': 'middle'}, s, 'trials with a value, in the order in which they ended; the line is the best so far' +
+    (far ? `; ${far} far worse, at the edge` : ''));
 }
 function parallel() {
   const axes = [...dims, value], w = 1000, h = 340, s = canvas('parallel', w, h);
-  const x = i => 50 + i * (w - 120) / Math.max(1, axes.length - 1), y = p => 35 + (1 - p) * (h - 60);
+  const gap = (w - 130) / Math.max(1, axes.length - 1), x = i => 50 + i * gap, y = p => 35 + (1 - p) * (h - 60);
   const order = [...shown].sort((a, b) => goodness(worth(a)) - goodness(worth(b)));
   for (const t of order) {
     let path = '', over = '', last = null, skipped = false;
@@ -104,23 +135,25 @@ function parallel() {
     if (over) mark(node('path', {d: over, class: 'trial', style: stroke, 'stroke-dasharray': '2 4'}, s), t);
   }
   axes.forEach((d, i) => { node('line', {x1: x(i), x2: x(i), y1: y(0), y2: y(1), class: 'axis'}, s);
-    node('text', {x: x(i), y: 18, 'text-anchor': 'middle', class: 'name'}, s, d.name);
-    for (const [p, t] of ticks(d)) node('text', {x: x(i) + 5, y: y(p) + 4}, s, t); });
+    label({x: x(i), y: 18, 'text-anchor': 'middle', class: 'name'}, s, d.name, gap - 8);
+    for (const [p, t] of ticks(d)) label({x: x(i) + 5, y: y(p) + 4}, s, t, gap - 12); });
 }
 function slices() {
   for (const d of dims) {
-    const w = 260, h = 190, s = node('svg', {viewBox: `0 0 ${w} ${h}`}, document.getElementById('slices'));
-    const x = p => 45 + p * (w - 60), y = v => 12 + (1 - place(value, v)) * (h - 50);
-    node('path', {d: `M45 12V${h - 38}H${w - 12}`, fill: 'none', class: 'axis'}, s);
-    node('text', {x: w / 2, y: h - 4, 'text-anchor': 'middle', class: 'name'}, s,
-      d.name + (d.share !== undefined ? ` (${Math.round(d.share * 100)} %)` : ''));
-    const all = ticks(d), few = all.length > 4 ? [all[0], all[Math.floor(all.length / 2)], all[all.length - 1]] : all;
-    for (const [p, t] of few) node('text', {x: x(p), y: h - 22, 'text-anchor': 'middle'}, s, t);
-    for (const v of [value.min, value.max]) node('text', {x: 40, y: y(v) + 4, 'text-anchor': 'end'}, s, number(v));
+    const w = 260, h = 205, s = node('svg', {viewBox: `0 0 ${w} ${h}`, role: 'img'}, document.getElementById('slices'));
+    const x = p => 50 + p * (w - 70), y = v => 24 + (1 - place(value, v)) * (h - 68);
+    node('path', {d: `M42 16V${h - 38}H${w - 12}`, fill: 'none', class: 'axis'}, s);
+    label({x: 0, y: 10}, s, metric, 200);
+    label({x: w / 2, y: h - 4, 'text-anchor': 'middle', class: 'name'}, s,
+      d.name + (d.share !== undefined ? ` (${Math.round(d.share * 100)} %)` : ''), 240);
+    const all = ticks(d), most = d.choices ? 5 : 3;
+    const central = [...all].sort((a, b) => Math.abs(a[0] - .5) - Math.abs(b[0] - .5))[0];
+    const few = all.length > most ? [all[0], central, all[all.length - 1]] : all;
+    for (const [p, t] of few) label({x: x(p), y: h - 22, 'text-anchor': 'middle'}, s, t, (w - 70) / few.length - 4);
+    for (const v of [value.min, value.max]) node('text', {x: 38, y: y(v) + 4, 'text-anchor': 'end'}, s, number(v));
     for (const t of shown) { const p = place(d, t.params[d.name]);
       // Choices are spread a little, so that trials do not hide each other.
-      if (p !== null) mark(node('circle', {cx: x(p) + (d.choices ? (t.trial * 7919 % 17 - 8) * .8 : 0), cy: y(worth(t)), r: 3,
-        ...(t.value !== null ? {fill: shade(worth(t))} : {fill: 'none', stroke: shade(worth(t)), 'stroke-width': 1.5})}, s), t); }
+      if (p !== null) dot(s, t, x(p) + (d.choices ? (t.trial * 7919 % 17 - 8) * Math.min(1, 8 / d.choices.length) : 0), y(worth(t)), 3); }
   }
 }
 if (shown.length) { overTime(); parallel(); slices(); }
