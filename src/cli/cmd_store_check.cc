@@ -1,5 +1,9 @@
 #include <fmt/format.h>
 
+#include <optional>
+#include <utility>
+#include <vector>
+
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/session.h"
@@ -20,27 +24,52 @@ Json describe(const std::vector<Finding>& findings) {
   return json;
 }
 
-// For a bucket: who we are there, and what we may not do. False when a store cannot work so.
-Result<bool> check_access(Context& context) {
-  BATON_ASSIGN(Settings settings,
-               load_settings(context.parts.environment, context.arguments.text("--store")));
-  if (!is_bucket_url(settings.store)) return true;
-  BATON_ASSIGN(auto bucket,
-               open_bucket(settings.store, {context.parts.environment, context.parts.clock, ""}));
-  BATON_ASSIGN(std::string who, bucket->credentials());
-  context.terminal.insist(bucket->name() + ", with the credentials of " + printable(who));
-  bool good = true;
-  for (const Access& access : try_access(*bucket, context.parts.clock)) {
-    if (access.status.ok()) continue;
-    good = false;
-    context.terminal.insist("may not " + access.what + ": " + access.status.error().text());
+// Who we are in a bucket, and what failed there.
+struct Tried {
+  std::string who;
+  std::vector<Access> failed;
+};
+
+bool is_denied(const Access& access) { return access.status.is(Code::denied); }
+
+Json describe(const Tried& tried) {
+  Json may_not = Json::array(), could_not = Json::array();
+  for (const Access& access : tried.failed) {
+    const Error& error = access.status.error();
+    (is_denied(access) ? may_not : could_not)
+        .push_back(Json{{"what", access.what}, {"why", error.message}, {"fix", error.hint}});
   }
-  return good;
+  return Json{{"credentials", tried.who}, {"may_not", may_not}, {"could_not", could_not}};
 }
 
-Result<int> check(Context& context) {
-  BATON_ASSIGN(bool usable, check_access(context));
-  if (!usable) return kExitError;
+// None for a directory.
+Result<std::optional<Tried>> try_bucket(Context& context) {
+  BATON_ASSIGN(Settings settings,
+               load_settings(context.parts.environment, context.arguments.text("--store")));
+  if (!is_bucket_url(settings.store)) return std::optional<Tried>();
+  BATON_ASSIGN(auto bucket,
+               open_bucket(settings.store, {context.parts.environment, context.parts.clock, ""}));
+  Tried tried;
+  BATON_ASSIGN(tried.who, bucket->credentials());
+  context.terminal.insist(bucket->name() + ", with the credentials of " + printable(tried.who));
+  for (Access& access : try_access(*bucket, context.parts.clock)) {
+    if (access.status.ok()) continue;
+    context.terminal.insist((is_denied(access) ? "may not " : "could not ") + access.what + ": " +
+                            access.status.error().text());
+    tried.failed.push_back(std::move(access));
+  }
+  return std::optional(std::move(tried));
+}
+
+// Of the store that --store names.
+Result<int> check_named(Context& context) {
+  BATON_ASSIGN(auto tried, try_bucket(context));
+  Json report{{"damaged", nullptr}, {"findings", Json::array()}};
+  if (tried) report["access"] = describe(*tried);
+  if (tried && !tried->failed.empty()) {
+    if (context.arguments.has("--json")) context.terminal.print(pretty_json(report));
+    return kExitError;
+  }
   BATON_ASSIGN(Session session, open_unchecked_session(context));
   TerminalProgress progress(context.terminal);
   auto findings =
@@ -51,8 +80,9 @@ Result<int> check(Context& context) {
   size_t damage = 0;
   for (const auto& finding : *findings) damage += finding.harmless ? 0 : 1;
   if (context.arguments.has("--json")) {
-    context.terminal.print(
-        pretty_json(Json{{"damaged", damage}, {"findings", describe(*findings)}}));
+    report["damaged"] = damage;
+    report["findings"] = describe(*findings);
+    context.terminal.print(pretty_json(report));
     return damage > 0 ? kExitError : 0;
   }
   for (const auto& finding : *findings) {
@@ -70,6 +100,19 @@ Result<int> check(Context& context) {
   return damage > 0 ? kExitError : 0;
 }
 
+// URL is another way to say --store.
+Result<int> check(Context& context) {
+  const std::string url = context.arguments.text("URL", context.arguments.text("--store"));
+  if (context.arguments.has("--store") && context.arguments.text("--store") != url) {
+    context.terminal.fail({Code::invalid, "URL and --store name two stores", "leave one out"});
+    return kExitUsage;
+  }
+  Arguments arguments = context.arguments;
+  arguments.add("--store", url);
+  Context named{context.parts, context.terminal, arguments};
+  return check_named(named);
+}
+
 }  // namespace
 
 Command store_check_command() {
@@ -83,7 +126,9 @@ Command store_check_command() {
   command.examples =
       "  baton store check\n"
       "  baton store check --shallow --json\n"
-      "  baton store check --store s3://bucket/prefix\n";
+      "  baton store check s3://bucket/prefix\n";
+  command.positionals = {{"URL", "the store (or a directory), as with --store", Names::directory,
+                          /*required=*/false}};
   command.options = {
       {"--shallow", "", "", "do not read the contents of files"}, json_option(), store_option()};
   command.run = check;

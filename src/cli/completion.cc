@@ -69,6 +69,8 @@ std::string bash_case(const Command& command) {
           joined(option_words(command)) + "' -- \"$word\"))\n";
   if (names == Names::file)
     text += "      else COMPREPLY=($(compgen -f -- \"$word\"))\n";
+  else if (names == Names::directory)
+    text += "      else COMPREPLY=($(compgen -d -- \"$word\"))\n";
   else if (!values.empty())
     text += "      else COMPREPLY=($(compgen -W \"" + values + "\" -- \"$word\"))\n";
   return text + "      fi;;\n";
@@ -136,6 +138,8 @@ std::string fish_values(Names names) {
       return " -f -a 'bash zsh fish'";
     case Names::file:
       return " -F";
+    case Names::directory:
+      return " -f -a '(__fish_complete_directories)'";
     default:
       return "";
   }

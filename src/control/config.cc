@@ -14,6 +14,9 @@ void read_store(SpecReader& in, const YamlNode& node, const std::string& path, s
   const char* expected = "a URL such as s3://bucket/prefix, or an absolute directory";
   in.text(expected, store)(node, path);
   if (store.empty()) return;
+  if (is_url(store) && may_hold_secret(store))
+    return in.fail(node.place,
+                   path + " has a secret in its URL; credentials come from the environment");
   bool bucket = is_url(store) && is_bucket_scheme(url_scheme(store));
   if (!bucket && !starts_with(store, "/")) in.expected(node, path, expected);
 }

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "control/config.h"
+#include "model/spec_rules.h"
 #include "os/files.h"
 #include "store/data_cache.h"
 #include "store/open_store.h"
@@ -44,6 +45,10 @@ Result<Settings> load_settings(const Environment& environment, const std::string
       {join_path(settings.home, "store"), "the default"}};
   const auto& first = *std::find_if(std::begin(places), std::end(places),
                                     [](const auto& place) { return !place.first.empty(); });
+  if (is_bucket_url(first.first) && may_hold_secret(first.first))
+    return Error{Code::invalid,
+                 "the URL of the store (from " + first.second + ") has a secret in it",
+                 "leave it out: credentials come from the environment, as docs/buckets.md tells"};
   settings.store = is_bucket_url(first.first) ? first.first : absolute_path(first.first);
   settings.store_from = first.second;
   settings.data_cache_bytes = config.data_cache.value_or(kDataCacheBytes);

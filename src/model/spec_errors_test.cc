@@ -98,6 +98,21 @@ INSTANTIATE_TEST_SUITE_P(
             "command: x\nresults: ftp://b/p\n",
             "baton.yaml:2:10: results is \"ftp://b/p\", expected a directory, or s3://…, gs://… or "
             "az://…"},
+        Slip{"command: x\nresults: https://h/p?sp=rwdl&sig=SECRET\n",
+             "baton.yaml:2:10: results has \"sig\" in its URL, which is a secret, and specs are "
+             "kept; name the bucket itself (s3://…, gs://…, az://…)"},
+        Slip{"command: x\nresults: az://a/c/p?sig=SECRET\n",
+             "baton.yaml:2:10: results has \"sig\" in its URL, which is a secret, and specs are "
+             "kept; name the bucket itself (s3://…, gs://…, az://…)"},
+        Slip{"command: x\nresults: s3://b/p?endpoint=https://h/?sig=SECRET\n",
+             "baton.yaml:2:10: results has \"sig\" in its URL, which is a secret, and specs are "
+             "kept; name the bucket itself (s3://…, gs://…, az://…)"},
+        Slip{"command: x\nresults: https://me:SECRET@h/p\n",
+             "baton.yaml:2:10: results has a user name or password in its URL; credentials come "
+             "from the environment"},
+        Slip{"command: x\nresults: s3://me:SECRET@b/p\n",
+             "baton.yaml:2:10: results has a user name or password in its URL; credentials come "
+             "from the environment"},
         Slip{"command: x\ncode: https://github.com/a/b\n",
              "baton.yaml:2:7: code from a URL is not supported yet; name a directory"}));
 

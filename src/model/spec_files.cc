@@ -45,8 +45,7 @@ void check_source(SpecReader& in, const YamlNode& node, Path path, const DataMou
   const YamlNode* source = node.is_map() ? node.find("source") : &node;
   if (std::string problem = source_problem(mount); !problem.empty()) {
     // What may be a secret is not repeated.
-    bool secret = names_user(mount.source) || secret_in_query(mount.source).has_value();
-    std::string shown = secret ? "a URL" : describe(*source);
+    std::string shown = may_hold_secret(mount.source) ? "a URL" : describe(*source);
     in.fail(source->place, fmt::format("{} comes from {}, {}", path, shown, problem));
   }
   bool bucket = is_url(mount.source) && is_bucket_scheme(url_scheme(mount.source));
@@ -122,12 +121,18 @@ void read_results(SpecReader& in, const YamlNode& node, Path path, std::string& 
   in.text("a directory such as ./results, or a bucket's URL such as s3://bucket/prefix", results)(
       node, path);
   if (!is_url(results)) return;
-  if (!is_bucket_scheme(url_scheme(results)))
-    in.expected(node, path, "a directory, or s3://…, gs://… or az://…");
-  else if (names_user(results))
+  // What may be a secret is not repeated.
+  if (names_user(results))
     in.fail(node.place, path +
                             " has a user name or password in its URL; credentials come from the "
                             "environment");
+  else if (auto secret = secret_in_query(results))
+    in.fail(node.place,
+            fmt::format("{} has \"{}\" in its URL, which is a secret, and specs are kept; name the "
+                        "bucket itself (s3://…, gs://…, az://…)",
+                        path, *secret));
+  else if (!is_bucket_scheme(url_scheme(results)))
+    in.expected(node, path, "a directory, or s3://…, gs://… or az://…");
 }
 
 }  // namespace baton

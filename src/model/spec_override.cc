@@ -71,7 +71,11 @@ bool is_slip(const YamlNode& params, const std::string& name, const Place& place
 
 }  // namespace
 
-std::string override_name(const Override& override) { return override.path + "=" + override.value; }
+std::string override_name(const Override& override) {
+  // A URL may hold a secret. The sentence behind it repeats one that does not.
+  bool url = override.value.find("://") != std::string::npos;
+  return override.path + "=" + (url ? "…" : override.value);
+}
 
 Result<Override> parse_override(const std::string& text) {
   size_t equals = text.find('=');

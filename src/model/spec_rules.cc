@@ -106,13 +106,19 @@ std::optional<std::string> secret_in_query(std::string_view url) {
       "access_token",    "api_key",          "apikey",    "key", "password"};
   size_t mark = url.find('?');
   if (mark == std::string_view::npos) return std::nullopt;
-  for (const auto& item : split(url.substr(mark + 1), '&')) {
+  std::string query(url.substr(mark + 1));
+  std::replace(query.begin(), query.end(), '?', '&');  // an endpoint may have a query of its own
+  for (const auto& item : split(query, '&')) {
     std::string name = item.substr(0, item.find('=')), low = name;
     std::transform(low.begin(), low.end(), low.begin(),
                    [](char c) { return upper(c) ? static_cast<char>(c + 32) : c; });
     if (std::find(std::begin(kSecret), std::end(kSecret), low) != std::end(kSecret)) return name;
   }
   return std::nullopt;
+}
+
+bool may_hold_secret(std::string_view url) {
+  return names_user(url) || secret_in_query(url).has_value();
 }
 
 std::optional<std::string> signal_name(std::string_view text) {

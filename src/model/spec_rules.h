@@ -28,6 +28,8 @@ bool is_bucket_scheme(std::string_view scheme);
 bool names_user(std::string_view url);
 // The parameter in a web address that lets anybody in who knows it ("X-Amz-Signature"); or none.
 std::optional<std::string> secret_in_query(std::string_view url);
+// Whether a URL has either, so that it must not be repeated anywhere.
+bool may_hold_secret(std::string_view url);
 
 // "TERM", "SIGTERM", "sigterm" → "SIGTERM"; none for a signal that does not exist or that a program
 // cannot catch.

@@ -18,7 +18,8 @@ struct Known {
 };
 
 constexpr char kCredentialHint[] =
-    "`baton store check` says which credentials were found; docs/buckets.md where they come from";
+    "`baton store check URL` says which credentials were found; docs/buckets.md where they come "
+    "from";
 constexpr char kRoleHint[] = "docs/buckets.md has the roles that a store needs";
 
 constexpr std::array kKnown{
