@@ -72,6 +72,36 @@ def test_a_secret_that_is_not_set(cli):
     assert no_job(cli)
 
 
+@pytest.mark.parametrize("url", ["https://h/p?sp=rwdl&sig=TOPSECRET", "https://me:TOPSECRET@h/p", "s3://me:TOPSECRET@b/p",
+                                 "s3://b/p?X-Amz-Signature=TOPSECRET", "s3://b/p?endpoint=https://h/?sig=TOPSECRET",
+                                 "gs://b/p?access_token=TOPSECRET", "az://account/container/p?sv=1&sig=TOPSECRET"])
+def test_a_url_with_a_secret_in_it_is_refused_and_not_repeated(cli, url):
+    def is_mute(*words, status=1, said=("credentials come from the environment", "is a secret"), **options):
+        done = cli(*words, check=status, **options)
+        assert any(part in done.stderr for part in said) and done.stderr.count("\n") <= 2, (words, done.stderr)
+        assert "TOPSECRET" not in done.stdout + done.stderr, (words, done.stderr)
+
+    cli.spec()
+    for words in (["ps", "--store", url], ["run", "--store", url], ["store", "check", url], ["store", "check", "--store", url],
+                  ["store", "copy", url, "there"], ["store", "copy", "there", url], ["doctor", "--store", url]):
+        is_mute(*words)
+    is_mute("ps", url, status=2, said=["does not know what to do with a URL"])
+    for words in (["ps"], ["run"], ["doctor"], ["doctor", "--json"], ["store", "check"], ["submit"]):
+        is_mute(*words, env=dict(cli.env, BATON_STORE=url))
+    for key, value in (("results", url), ("data", f"{{/d: '{url}'}}")):
+        is_mute("run", cli.spec(extra=f"{key}: {value}"), status=2)
+    cli.spec()
+    for override in (f"results={url}", f"data./d={url}", f"data={{/d: '{url}'}}"):
+        is_mute("run", "--set", override, status=2)
+    config = cli.dir / "config" / "baton" / "config.yaml"
+    config.parent.mkdir(parents=True)
+    config.write_text(f"store: {url}\n")
+    is_mute("ps", env=dict(cli.env, XDG_CONFIG_HOME=str(cli.dir / "config")))
+    assert not (cli.dir / "home").exists()
+    for file in cli.dir.rglob("*"):
+        assert file in (config, cli.dir / "baton.yaml") or not file.is_file() or "TOPSECRET" not in file.read_text()
+
+
 def test_a_store_that_is_a_file(cli):
     cli.spec()
     (cli.dir / "file").write_text("mine")

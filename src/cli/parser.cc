@@ -5,6 +5,7 @@
 #include <deque>
 
 #include "base/text.h"
+#include "model/spec_rules.h"
 
 namespace baton {
 namespace {
@@ -118,9 +119,10 @@ class Parser {
                           option_names(command_)),
           command_.name);
     }
-    return usage_error(
-        "baton " + command_.name + " does not know what to do with " + shell_quote(printable(word)),
-        command_.name);
+    bool secret = is_url(word) && may_hold_secret(word);
+    std::string shown = secret ? "a URL with a secret in it" : shell_quote(printable(word));
+    return usage_error("baton " + command_.name + " does not know what to do with " + shown,
+                       command_.name);
   }
 
   Result<Arguments> collect() const {

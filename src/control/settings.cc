@@ -45,9 +45,9 @@ Result<Settings> load_settings(const Environment& environment, const std::string
       {join_path(settings.home, "store"), "the default"}};
   const auto& first = *std::find_if(std::begin(places), std::end(places),
                                     [](const auto& place) { return !place.first.empty(); });
+  const char* of = first.second == "BATON_STORE" ? ", BATON_STORE," : "";
   if (is_bucket_url(first.first) && may_hold_secret(first.first))
-    return Error{Code::invalid,
-                 "the URL of the store (from " + first.second + ") has a secret in it",
+    return Error{Code::invalid, std::string("the store's URL") + of + " has a secret in it",
                  "leave it out: credentials come from the environment, as docs/buckets.md tells"};
   settings.store = is_bucket_url(first.first) ? first.first : absolute_path(first.first);
   settings.store_from = first.second;

@@ -31,7 +31,6 @@ std::string source_problem(const DataMount& mount) {
     return "expected a path, or s3://…, gs://…, az://… or https://…";
   if (names_user(mount.source))
     return "which has a user name or password in it; credentials come from the environment";
-  if (!web) return "";
   if (auto secret = secret_in_query(mount.source))
     return "whose \"" + *secret +
            "\" is a secret, and specs are kept; name the bucket itself (s3://…, gs://…, az://…)";
