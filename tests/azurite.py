@@ -85,3 +85,15 @@ def azurite(directory, certificate=None, key=None):
     finally:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
+
+
+@contextlib.contextmanager
+def azurite_with_tokens(directory):
+    """One that takes bearer tokens, over TLS, with a certificate that nobody has signed."""
+    directory.mkdir()
+    key, certificate = directory / "key.pem", directory / "certificate.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-keyout", key, "-out", certificate, "-subj", "/CN=127.0.0.1"], check=True, capture_output=True)
+    (directory / "data").mkdir()
+    with azurite(directory / "data", certificate, key) as server:
+        yield server

@@ -4,14 +4,16 @@
 
 `plan(number, method, path, headers)` names the fault of each request, or None. Faults:
 
-    reset_request:N   a TCP reset after N bytes of the request's body; the server sees nothing of it
-    reset_reply:N     the request takes effect; N bytes of the reply, then a TCP reset
-    truncate:N        the request takes effect; N bytes of the reply, then an orderly end
+    reset_request:N   a TCP reset after N bytes of the request's body ("middle": half of it, "last": all but one); the
+                      server sees nothing of it
+    reset_reply:N     the request takes effect; N bytes of the reply, never all, then a TCP reset
+    truncate:N        the request takes effect; N bytes of the reply, never all, then an orderly end
     lost              the request takes effect; the connection is closed without a reply
     duplicate         the request reaches the server twice; the first reply counts
     drip, drip:MS     the reply comes in 20 pieces with pauses, of 5 ms or so many
     corrupt           one bit of the reply's body is turned
-    503, 503:1, …     that status instead of an answer, with Retry-After where a number of seconds follows
+    503, 503:1, …     that status instead of an answer: 500 InternalError, 503 ServiceUnavailable, others as a load balancer's
+                      page. With Retry-After where a number of seconds follows, or "date": 2 s from now, as a date
     CODE, CODE:403    an error with that code ("ExpiredToken"), status 400 or the one that follows
 """
 import http.client
@@ -26,6 +28,7 @@ from email.utils import formatdate, parsedate_to_datetime
 
 from local_server import LocalServer
 
+CODES = {500: "InternalError", 503: "ServiceUnavailable"}
 HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
@@ -39,7 +42,7 @@ class Reset(Exception):
 
 
 class FaultProxy(LocalServer):
-    """Thread-safe. `seen` counts faults by name; `skew_seconds` is how far the service's clock is ahead, and `skewed` how
+    """Thread-safe. `seen` counts faults by name, `faults` by all that the plan said ("truncate:200"); `skew_seconds` is how far the service's clock is ahead, and `skewed` how
     many requests were refused for that; `upload_rate` is how many bytes a second all requests' bodies together take, None: as
     many as there are."""
 
@@ -48,7 +51,7 @@ class FaultProxy(LocalServer):
         self.plan, self.skew, self.errors = plan, skew_seconds, errors
         self.lock = threading.Lock()
         self.line, self.upload_rate = threading.Lock(), upload_rate
-        self.number, self.seen, self.skewed = 0, {}, 0
+        self.number, self.seen, self.faults, self.skewed = 0, {}, {}, 0
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -78,13 +81,14 @@ class FaultProxy(LocalServer):
             if fault:
                 name = fault.split(":")[0]
                 self.seen[name] = self.seen.get(name, 0) + 1
+                self.faults[fault] = self.faults.get(fault, 0) + 1
             return fault
 
     def serve(self, handler):
         name, _, amount = (self.choose(handler) or "").partition(":")
         size = int(handler.headers.get("Content-Length") or 0)
         if name == "reset_request":
-            handler.rfile.read(min(size, int(amount)))
+            handler.rfile.read({"middle": size // 2, "last": size - 1}[amount] if amount.isalpha() else min(size, int(amount)))
             self.reset(handler)
         body = handler.rfile.read(size)
         if len(body) < size:
@@ -96,7 +100,8 @@ class FaultProxy(LocalServer):
             self.skewed += 1
             return self.error(handler, 403, "RequestTimeTooSkewed" if handler.headers.get("X-Amz-Date") else "AuthenticationFailed")
         if name.isdigit():
-            return self.error(handler, int(name), "SlowDown", {"Retry-After": amount} if amount else {})
+            later = formatdate(time.time() + self.skew + 2, usegmt=True) if amount == "date" else amount
+            return self.error(handler, int(name), CODES.get(int(name)), {"Retry-After": later} if amount else {})
         if name and name[0].isupper():
             return self.error(handler, int(amount or 400), name)
         reply = self.forward(handler, body)
@@ -147,7 +152,7 @@ class FaultProxy(LocalServer):
                 time.sleep((amount or 5) / 1000)
             return
         if fault in ("reset_reply", "truncate"):
-            handler.wfile.write(data[:amount])
+            handler.wfile.write(data[:min(amount, len(data) - 1)])
             handler.wfile.flush()
             if fault == "reset_reply":
                 self.reset(handler)
@@ -162,14 +167,15 @@ class FaultProxy(LocalServer):
         raise Reset
 
     def error(self, handler, status, code, headers=None):
-        kind, body = self.errors(status, code)
+        kind, body = self.errors(status, code) if code else ("text/html", b"<html>not now</html>")
         if handler.command == "HEAD":
             body = b""
         handler.send_response(status)
         handler.send_header("Content-Type", kind)
         for key, value in (headers or {}).items():
             handler.send_header(key, value)
-        handler.send_header("x-ms-error-code", code)
+        if code:
+            handler.send_header("x-ms-error-code", code)
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
         handler.wfile.write(body)

@@ -1,12 +1,10 @@
 """Stores in Azure Blob Storage: against Azurite, with Microsoft's own client on the other side."""
 import base64
-import contextlib
 import hashlib
 import http.server
 import json
 import os
 import pathlib
-import random
 import subprocess
 import sys
 import time
@@ -135,43 +133,18 @@ def test_microsofts_client_reads_what_baton_wrote_and_the_other_way_round(cloud,
     assert not damage(cloud, BATON_STORE=back)
 
 
-def test_secrets_are_nowhere(cloud, server, tmp_path):
-    """Not in the store, not in anything that was written or said, not on a command line."""
+def test_signatures_that_are_refused_are_not_repeated(cloud):
+    """Those that may not read, that are garbled, that would go to another host in the clear, and those in a URL."""
     sas = account_sas()
-    secrets = [KEY, sas, sas[sas.index("sig=") + 4:]]
-    said = []
-    agent = cloud.start("run", cloud.spec("while [ ! -e $BATON_PREEMPT_FILE ]; do sleep 0.05; done"))
-    cloud.wait(lambda: cloud("ps", "--json").stdout.count("running"), "the job to run")
-    with_sas = {k: v for k, v in cloud.env.items() if k != "AZURE_STORAGE_KEY"}
-    with_sas["AZURE_STORAGE_SAS_TOKEN"] = sas
-    for pid in pathlib.Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            line = (pid / "cmdline").read_bytes().decode("latin-1")
-            assert not [s for s in secrets if s in line]
-    cloud("preempt", "latest", env=with_sas)
-    cloud.wait(lambda: len(cloud.show()["attempts"]) > 1, "the next attempt")
-    cloud("stop", "latest", env=with_sas)
-    agent.wait(timeout=60)
-    said += [*agent.communicate()]
-    broken = dict(with_sas, AZURE_STORAGE_SERVICE_ENDPOINT=NOWHERE)
-    wrong = dict(with_sas, AZURE_STORAGE_SAS_TOKEN=sas.replace("sp=rwdl", "sp=r"))
-    abroad = dict(with_sas, AZURE_STORAGE_SERVICE_ENDPOINT="http://example.invalid")
-    spoilt = dict(with_sas, AZURE_STORAGE_SAS_TOKEN=sas + "\n x")
-    words = [["ps", "-a"], ["show", "latest", "--json"], ["logs", "latest"], ["store", "check"], ["doctor"]]
-    for env, commands in ((cloud.env, words), (with_sas, words), (broken, words[:1]), (wrong, words[3:4]), (abroad, words[:1]),
-                          (spoilt, words[:1])):
-        for command in commands:
-            done = cloud(*command, check=None, env=env)
-            said += [done.stdout, done.stderr]
-    for url in (f"az://{ACCOUNT}/store?{sas}", f"az://{ACCOUNT}:{KEY}@x/store", f"az://{ACCOUNT}/store?endpoint=https://h/?{sas}"):
-        done = cloud("ps", "--store", url, check=None)
-        assert done.returncode != 0
-        said += [done.stdout, done.stderr]
-    client(cloud, server, "download", cloud.prefix, tmp_path / "all")
-    said += [p.read_bytes().decode("latin-1") for p in tmp_path.rglob("*") if p.is_file()]
-    assert any("running" in text or "stopped" in text for text in said)
-    for text in said:
-        assert not [s for s in secrets if s in text], text[:500]
+    env = {k: v for k, v in cloud.env.items() if k != "AZURE_STORAGE_KEY"}
+    spoilt = sas.replace("sp=rwdl", "sp=r")
+    tries = [(dict(env, AZURE_STORAGE_SAS_TOKEN=spoilt), None), (dict(env, AZURE_STORAGE_SAS_TOKEN=sas + "\n x"), None),
+             (dict(env, AZURE_STORAGE_SAS_TOKEN=sas, AZURE_STORAGE_SERVICE_ENDPOINT="http://example.invalid"), None),
+             *((cloud.env, url) for url in (f"az://{ACCOUNT}/store?{sas}", f"az://{ACCOUNT}:{KEY}@x/store",
+                                            f"az://{ACCOUNT}/store?endpoint=https://h/?{sas}"))]
+    for env, url in tries:
+        done = cloud("store", "check", *([url] if url else []), check=1, env=env)
+        assert done.stderr and not [s for s in (KEY, sas[sas.index("sig=") + 4:]) if s in done.stdout + done.stderr], done.stderr
 
 
 def test_what_is_wrong_is_said(cloud):
@@ -200,34 +173,9 @@ def test_store_check_says_who_and_what_is_missing(cloud):
     assert "no Azure credentials were found" in done.stderr and "az login" in done.stderr
 
 
-KINDS = ["reset_request:0", "reset_request:1", "reset_request:1000", "reset_reply:0", "reset_reply:1", "reset_reply:40",
-         "reset_reply:300", "truncate:0", "truncate:200", "truncate:1000", "lost", "lost", "duplicate", "drip", "corrupt", "503",
-         "503:1", "500", "429:1", "InvalidAuthenticationInfo:401", "OperationTimedOut:500"]
-
-
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_a_job_behind_a_faulty_network(cloud, server, seed):
-    """Every kind of fault, at random: the job ends as it should, nothing is lost, nothing is there twice."""
-    dice = random.Random(seed)
-
-    def plan(_number, _method, _path, _headers):
-        return dice.choice(KINDS) if dice.random() < 0.3 else None
-
-    with FaultProxy(server.url, plan) as proxy:
-        cloud("run", cloud.spec(PROGRAM), env=dict(cloud.env, AZURE_STORAGE_SERVICE_ENDPOINT=through(proxy)))
-        seen = dict(proxy.seen)
-    shown = cloud.show()
-    assert shown["state"] == "succeeded" and len(shown["attempts"]) == 1, (seen, shown)
-    assert cloud("logs", "latest").stdout == "said\n"
-    lines = [line for line in cloud("metrics", "latest", "--json").stdout.splitlines() if '"step"' in line]
-    assert len(lines) == 1
-    assert results(cloud, shown["id"], "fetched") == "result\n"
-    assert not damage(cloud)
-    assert sum(seen.values()) >= 8, seen
-
-
-def test_a_clock_that_is_20_minutes_off(cloud, server):
-    with FaultProxy(server.url, lambda *_: None, skew_seconds=1200) as proxy:
+@pytest.mark.parametrize("skew", [-1200, 1200])
+def test_a_clock_that_is_20_minutes_off(cloud, server, skew):
+    with FaultProxy(server.url, lambda *_: None, skew_seconds=skew) as proxy:
         env = dict(cloud.env, AZURE_STORAGE_SERVICE_ENDPOINT=through(proxy))
         cloud("run", cloud.spec(PROGRAM), env=env)
         assert json.loads(cloud("show", "latest", "--json", env=env).stdout)["state"] == "succeeded"
@@ -282,29 +230,3 @@ class Identity(LocalServer):
                 pass
 
         super().__init__(Handler)
-
-
-def test_tokens_that_expire_on_the_way(cloud, tmp_path):
-    """A managed identity, whose every token is refused as expired after seven requests."""
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                    "-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem", "-subj", "/CN=127.0.0.1"],
-                   check=True, capture_output=True)
-    used = {}
-
-    def plan(_number, _method, _path, headers):
-        sent = headers.get("Authorization", "")
-        used[sent] = used.get(sent, 0) + 1
-        return "InvalidAuthenticationInfo:401" if used[sent] > 7 else None
-
-    (tmp_path / "server").mkdir()
-    with azurite(tmp_path / "server", tmp_path / "cert.pem", tmp_path / "key.pem") as server, Identity() as identity, \
-            FaultProxy(server.url, plan) as proxy:
-        cloud.env.pop("AZURE_STORAGE_KEY")
-        cloud.env.update(AZURE_STORAGE_SERVICE_ENDPOINT=through(proxy), AZURE_POD_IDENTITY_AUTHORITY_HOST=identity.url)
-        cloud("run", cloud.spec(PROGRAM))
-        shown = cloud.show()
-        assert shown["state"] == "succeeded" and len(shown["attempts"]) == 1
-        assert proxy.seen["InvalidAuthenticationInfo"] >= 2 and len(identity.tokens) >= 4
-        assert "this machine's managed identity" in cloud("store", "check", check=None).stderr
-        written = [p.read_bytes().decode("latin-1") for p in tmp_path.rglob("*") if p.is_file()]
-    assert not [t for t in identity.tokens if any(t in text for text in written)]
