@@ -167,6 +167,7 @@ def test_bash_completes_commands_options_and_jobs(cli):
     assert complete(cli, "ps", "--js") == ["--json"]
     assert complete(cli, "store", "check", "--sh") == ["--shallow"]
     assert complete(cli, "show", job[:10]) == [job]
+    assert complete(cli, "store", "check", "co") == complete(cli, "store", "copy", "co") == complete(cli, "init", "co") == ["code"]
     assert "bash" in complete(cli, "completion", "")
 
 
