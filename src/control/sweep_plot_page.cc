@@ -44,15 +44,15 @@ const number = x => typeof x !== 'number' ? String(x) : x !== 0 && Math.abs(x) <
   Number(x.toPrecision(4)).toExponential() : String(Number(x.toPrecision(4)));
 const canvas = (id, w, h) => node('svg', {viewBox: `0 0 ${w} ${h}`, role: 'img'}, document.getElementById(id));
 
-// The scale of the values ends at round numbers, and beyond most bad ones: a single run that diverged would flatten
-// all others. Those that are worse still stand at its edge.
+// The scale of the values ends at round numbers. A run that diverged would flatten all others: what is far worse than
+// the best three quarters stands at the edge.
 const tidy = x => Number(x.toPrecision(12));
 const stepOf = span => { const ten = 10 ** Math.floor(Math.log10(span / 4)), part = span / 4 / ten;
   return ten * (part <= 1 ? 1 : part <= 2 ? 2 : part <= 5 ? 5 : 10); };
 function scale() {
-  const best = data.maximize ? high : low, middle = sorted[Math.floor(sorted.length / 2)];
-  const reach = best + 8 * (middle - best), worst = data.maximize ? Math.max(low, reach) : Math.min(high, reach);
-  let [min, max] = [Math.min(best, worst), Math.max(best, worst)];
+  const best = data.maximize ? high : low, reach = 4 * Math.abs(sorted[Math.floor(sorted.length / 4)] - best);
+  const near = values.filter(v => reach === 0 || Math.abs(v - best) <= reach);
+  let [min, max] = [Math.min(...near), Math.max(...near)];
   if (!(max > min)) { const around = Math.abs(best) / 10 || 1; min = best - around; max = best + around; }
   const step = stepOf(max - min);
   return {name: metric, min: tidy(Math.floor(min / step) * step), max: tidy(Math.ceil(max / step) * step)};
