@@ -196,6 +196,8 @@ TEST_F(Driver, AnAgentThatCannotClaimEndsTheSweepInsteadOfTryingForEver) {
   EXPECT_EQ(state().outcome, SweepOutcome::failed);
   EXPECT_EQ(state().reason, "trial 1 cannot be run: its agent ends at once; its log is /logs/" +
                                 state().trial(1).job);
+  auto agents = make_trial_agents("baton", {"", "", "/home/me/.baton", {}}, -1);
+  EXPECT_EQ(agents->log_path("j"), "/home/me/.baton/run/j.log");
 }
 
 constexpr const char* kAsha =

@@ -57,7 +57,7 @@ enum class SweepEventType {
 };
 enum class TrialOutcome {
   value,    // the program succeeded and reported the metric (or the sweep has none)
-  pruned,   // stopped early; its last report is its value
+  pruned,   // stopped early; what its reports are worth is its value
   failed,   // the program failed, or its value is no finite number
   stopped,  // its job was stopped by hand, or had nothing to do
 };
