@@ -31,9 +31,9 @@ const shown = trials.filter(t => t.value !== null || t.paused_at !== undefined);
 const worth = t => t.value !== null ? t.value : t.paused_at;
 const values = shown.map(worth);
 const low = Math.min(...values), high = Math.max(...values);
-const goodness = v => high > low ? (data.maximize ? (v - low) : (high - v)) / (high - low) : 1;
+const worstFirst = (a, b) => data.maximize ? a - b : b - a;
 // Ranks, not values, are coloured: one far outlier would make all others look the same.
-const sorted = [...values].sort((a, b) => goodness(a) - goodness(b));
+const sorted = [...values].sort(worstFirst);
 const shade = v => { const r = sorted.length > 1 ? sorted.indexOf(v) / (sorted.length - 1) : 1;
   return `color-mix(in oklab, var(--good) ${Math.round(r * 100)}%, var(--bad))`; };
 const ns = 'http://www.w3.org/2000/svg';
@@ -122,7 +122,7 @@ function overTime() {
 function parallel() {
   const axes = [...dims, value], w = 1000, h = 340, s = canvas('parallel', w, h);
   const gap = (w - 130) / Math.max(1, axes.length - 1), x = i => 50 + i * gap, y = p => 35 + (1 - p) * (h - 60);
-  const order = [...shown].sort((a, b) => goodness(worth(a)) - goodness(worth(b)));
+  const order = [...shown].sort((a, b) => worstFirst(worth(a), worth(b)));
   for (const t of order) {
     let path = '', over = '', last = null, skipped = false;
     axes.forEach((d, i) => { const p = place(d, d === value ? worth(t) : t.params[d.name]);

@@ -30,8 +30,8 @@ Result<std::string> held(ObjectStore& store) {
   return std::string();
 }
 
-Status create_store(ObjectStore& store) {
-  BATON_ASSIGN(std::string entry, held(store));
+// `entry`: what it holds.
+Status create_store(ObjectStore& store, const std::string& entry) {
   if (!entry.empty())
     return Error{Code::invalid,
                  fmt::format("{} is no store of baton's: it has no {}, but holds {}", store.name(),
@@ -46,10 +46,15 @@ Status create_store(ObjectStore& store) {
 
 Status check_store_format(ObjectStore& store, bool create) {
   auto bytes = store.get(kKey, kMaxBytes);
+  std::string entry;
+  if (bytes.is(Code::not_found)) {
+    BATON_ASSIGN(entry, held(store));
+    // Whoever begins the store at this very moment writes this file before anything else.
+    if (!entry.empty()) bytes = store.get(kKey, kMaxBytes);
+  }
   if (bytes.ok()) return check(*bytes, store.name() + "/" + kKey);
   if (!bytes.is(Code::not_found)) return bytes.error();
-  if (create) return create_store(store);
-  BATON_ASSIGN(std::string entry, held(store));
+  if (create) return create_store(store, entry);
   if (!entry.empty())
     return Error{Code::corrupt,
                  fmt::format("{} has no {}, but holds {}", store.name(), kKey, entry),
