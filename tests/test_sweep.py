@@ -217,6 +217,22 @@ def test_a_preempted_trial_goes_on_from_its_checkpoint(cli):
     assert said[1] == "trial 1 was preempted, goes on" and len(said) == 3 and "2 attempts" in said[2]
 
 
+def test_every_preemption_is_a_line_of_json_too(cli):
+    program = ("echo x >> $BATON_CHECKPOINT_DIR/lives\n"
+               "[ $(wc -l < $BATON_CHECKPOINT_DIR/lives) -lt 3 ] && { echo waits; while [ ! -e $BATON_PREEMPT_FILE ]; do sleep 0.05; done; }\n"
+               + SQUARE)
+    sweep_spec(cli, program, extra="preemption: {grace: 5s, signal: SIGURG}\n")
+    sweep = cli.start("sweep", "--trials", "1", "--json")
+    trial = cli.wait(lambda: trials_of(cli), "the trial")[0]
+    for life in (1, 2):
+        cli.wait(lambda life=life: cli("logs", trial["job"], check=None).stdout.count("waits") == life, "the program to wait")
+        cli("preempt", trial["job"])
+    out, err = sweep.communicate(timeout=60)
+    assert sweep.returncode == 0, out + err
+    told = [event for event in map(json.loads, out.splitlines()) if event["type"] == "interrupted"]
+    assert told == [{"type": "interrupted", "trial": 1, "reason": "trial 1 was preempted, goes on"}] * 2
+
+
 def test_a_trial_stopped_by_hand_is_no_failure(cli):
     program = "[ $BATON_TRIAL = 1 ] && while [ ! -e $BATON_PREEMPT_FILE ]; do sleep 0.05; done\n" + SQUARE
     sweep_spec(cli, program, extra="preemption: {grace: 5s, signal: SIGURG}\n")

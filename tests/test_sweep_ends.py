@@ -131,7 +131,7 @@ def test_when_the_machine_goes_the_sweep_hands_over_and_goes_on_elsewhere(cli, b
     assert (shown["state"], shown["abandoned"], shown["trials"]) == ("running", True, 2)
     before = results(cli)
     assert [cli.show(t["job"])["state"] for t in before] == ["pending"] * 2
-    cli("sweep", "resume", "latest")
+    assert "was preempted" not in cli("sweep", "resume", "latest").stdout, "that is no news any more"
     after = results(cli)
     assert [(t["state"], t["attempts"]) for t in after] == [("value", 2)] * 2
     assert [t["job"] for t in after] == [t["job"] for t in before]

@@ -71,7 +71,8 @@ Command sweep_command() {
       "stops the\n"
       "sweep and its trials after a commit; baton sweep resume goes on. The exit status is 0 when "
       "the sweep has\n"
-      "come to its end, 75 when it was interrupted, 2 when the spec is wrong.";
+      "come to its end, 1 when every trial failed, 75 when it was interrupted, 2 when the spec is "
+      "wrong.";
   command.examples =
       "  baton sweep\n"
       "  baton sweep cnn.yaml --trials 60 --parallel 4\n"
