@@ -73,6 +73,12 @@ uint64_t disk_usage(const std::string& root) {
   return sum;
 }
 
+// Bytes that a tree being fetched is going to take on the disk, as its file `wanted` tells.
+uint64_t wanted_bytes(const std::string& building) {
+  auto text = read_file(building + "/wanted", 64);
+  return text.ok() ? parse_decimal(trim(*text)).value_or(0) : 0;
+}
+
 uint64_t free_bytes(const std::string& dir) {
   struct statvfs space {};
   if (statvfs(dir.c_str(), &space) != 0) return UINT64_MAX;
@@ -137,9 +143,7 @@ Status DataCache::build(const std::string& id, const DataSource& source, const s
   BATON_TRY(begin_building(building));
   BATON_TRY(make_dirs(tree, 0755));
   take_links(source, tree);
-  const uint64_t missing = missing_bytes(source, tree);
-  BATON_TRY(
-      make_room(source.bytes(), missing - std::min(missing, disk_usage(building + "/parts")), id));
+  BATON_TRY(reserve(id, source));
   Status fetched = fetch_data(source, tree, building + "/parts", clock_, options);
   if (fetched.is(Code::no_space))
     return Error{Code::no_space,
@@ -178,6 +182,7 @@ void DataCache::take_links(const DataSource& source, const std::string& tree) co
 
 Status DataCache::publish(const std::string& id, const DataSource& source) {
   const std::string building = place(id) + ".building", tree = building + "/tree";
+  ::unlink((building + "/wanted").c_str());  // all of it counts as itself now
   BATON_TRY(sync_filesystem(tree));
   for (const DataFile& file : source.files) {
     if (file.content().empty() || file.size == 0) continue;
@@ -197,6 +202,32 @@ Status DataCache::publish(const std::string& id, const DataSource& source) {
   return remove_tree(building);
 }
 
+// Makes room and says for how much, in one step: of two at once, the second sees what the first is
+// going to take.
+Status DataCache::reserve(const std::string& id, const DataSource& source) {
+  const std::string building = place(id) + ".building";
+  const uint64_t missing = missing_bytes(source, building + "/tree");
+  const uint64_t more = missing - std::min(missing, disk_usage(building + "/parts"));
+  BATON_ASSIGN(Fd lock, lock_file(dir_ + "/room.lock", LockMode::exclusive, [] {}));
+  BATON_TRY(make_room(source.bytes(), more, id));
+  return replace_file(building + "/wanted", std::to_string(disk_usage(building) + more), false);
+}
+
+// What the trees that others are fetching have still to take. One that was cut off takes nothing
+// until somebody goes on with it, and then asks anew.
+uint64_t DataCache::reserved(const std::string& except) const {
+  auto names = list_dir(dir_);
+  uint64_t sum = 0;
+  for (const auto& name : names.ok() ? *names : std::vector<std::string>()) {
+    const std::string id = name.substr(0, name.find('.'));
+    if (!ends_with(name, ".building") || id == except) continue;
+    if (!try_lock_file(place(id) + ".lock", LockMode::shared).is(Code::exists)) continue;
+    const uint64_t wanted = wanted_bytes(join_path(dir_, name));
+    sum += wanted - std::min(wanted, disk_usage(join_path(dir_, name)));
+  }
+  return sum;
+}
+
 Status DataCache::make_room(uint64_t all, uint64_t more, const std::string& except) {
   if (more == 0) return {};
   const std::string limit = human_size(limit_);
@@ -206,22 +237,25 @@ Status DataCache::make_room(uint64_t all, uint64_t more, const std::string& exce
     return Error{
         Code::no_space,
         fmt::format("it has {}, and the cache of data may hold {}", human_size(all), limit), raise};
-  while (disk_usage(dir_) + more > limit_ || free_bytes(dir_) < more) {
+  while (true) {
+    const uint64_t others = reserved(except), used = disk_usage(dir_) + others;
+    const bool disk_has_it = free_bytes(dir_) >= others + more;
+    if (used + more <= limit_ && disk_has_it) return {};
     if (remove_oldest(except)) continue;
-    if (free_bytes(dir_) < more)
+    if (!disk_has_it)
       return Error{
           Code::no_space,
-          fmt::format("it needs {} more, and the disk of {} has {} free", human_size(more), dir_,
-                      human_size(free_bytes(dir_))),
+          fmt::format("it needs {} more, and the disk of {} has {} free{}", human_size(more), dir_,
+                      human_size(free_bytes(dir_)),
+                      others ? ", of which others are fetching " + human_size(others) : ""),
           "make room (df -h shows where), or put $BATON_HOME on a larger disk, and resume"};
     return Error{
         Code::no_space,
         fmt::format("it needs {} more, and running jobs use {} of the {} that the cache of "
                     "data may hold",
-                    human_size(more), human_size(disk_usage(dir_)), limit),
+                    human_size(more), human_size(used), limit),
         raise};
   }
-  return {};
 }
 
 // Removes the data that was used longest ago of what nobody holds; false when there is none.

@@ -3,10 +3,11 @@
 //   <id>/data            what is mounted: a directory of files, or the one file
 //   <id>.lock            flock: shared while a job uses the data, exclusive while it is made or
 //                        removed; its modification time tells when it was used last
-//   <id>.building/       being fetched, or cut off: tree/ and parts/ (data_fetch.h), boot
+//   <id>.building/       being fetched, or cut off: tree/ and parts/ (data_fetch.h), boot, and
+//                        wanted: how many bytes all of it will take
+//   room.lock            flock: while room is made, up to the writing of wanted
 //   files/<xx>/<hash>    hard links to files of the above, by place, name, size and version, so
-//   that
-//                        a source of which little has changed is not fetched whole again
+//                        that a source of which little has changed is not fetched whole again
 //
 // A tree appears by one rename and disappears by one; whatever stands under its id is whole and
 // would survive a crash of the machine. Any number of processes may use the cache at once.
@@ -61,6 +62,8 @@ class DataCache {
                const FetchOptions& options);
   Status publish(const std::string& id, const DataSource& source);
   void take_links(const DataSource& source, const std::string& tree) const;
+  Status reserve(const std::string& id, const DataSource& source);
+  uint64_t reserved(const std::string& except) const;
   // For `more` bytes of a source that has `all`.
   Status make_room(uint64_t all, uint64_t more, const std::string& except);
   bool remove_oldest(const std::string& except);

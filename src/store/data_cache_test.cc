@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <future>
+#include <utility>
+
 #include "base/hash.h"
 #include "os/files.h"
 #include "store/fake_bucket.h"
@@ -124,6 +127,69 @@ TEST_F(DataCacheTest, WhatFailedIsGoneOnWith) {
   last_->before = nullptr;
   ASSERT_TRUE(stage(cache, made).ok());
   EXPECT_EQ(last_->asked("get"), 3U);  // a once, b twice
+}
+
+// Of two that are fetched at once, the second sees what the first has yet to take.
+TEST_F(DataCacheTest, WhatIsBeingFetchedTakesItsPlaceBefore) {
+  DataCache cache(dir_.path(), 700'000, clock_);
+  DataSource large = source("large", std::string(400'000, 'x'));
+  std::promise<void> begun, go_on;
+  last_->before = [&, once = false](const std::string& what, const std::string&) mutable -> Status {
+    if (what != "get" || std::exchange(once, true)) return {};
+    begun.set_value();
+    go_on.get_future().wait();
+    return {};
+  };
+  auto first = std::async(std::launch::async, [&] { return stage(cache, large); });
+  begun.get_future().wait();
+  DataSource too_much = source("too much", std::string(400'000, 'y'));
+  auto refused = stage(cache, too_much);
+  EXPECT_TRUE(refused.is(Code::no_space));
+  EXPECT_EQ(last_->asked("get"), 0U);
+  EXPECT_TRUE(stage(cache, source("fits", std::string(200'000, 'z'))).ok());
+  go_on.set_value();
+  {
+    auto staged = first.get();
+    ASSERT_TRUE(staged.ok()) << staged.error().message;
+    EXPECT_TRUE(stage(cache, too_much).is(Code::no_space));  // held
+  }
+  EXPECT_TRUE(stage(cache, too_much).ok());
+}
+
+// What was cut off holds no place against others.
+TEST_F(DataCacheTest, WhatWasCutOffGivesWay) {
+  DataCache cache(dir_.path(), 700'000, clock_);
+  DataSource large = source("large", std::string(400'000, 'x'));
+  last_->before = [](const std::string& what, const std::string&) -> Status {
+    return what == "get" ? Status(Error{Code::denied, "no", ""}) : Status();
+  };
+  EXPECT_TRUE(stage(cache, large).is(Code::denied));
+  EXPECT_TRUE(exists(dir_.path() + "/" + id(large) + ".building/wanted"));
+  EXPECT_TRUE(stage(cache, source("other", std::string(600'000, 'y'))).ok());
+}
+
+// After a restart of the machine nothing tells what of it has reached the disk.
+TEST_F(DataCacheTest, WhatAnotherBootHasLeftIsFetchedAnew) {
+  DataCache cache(dir_.path(), 1 << 20, clock_);
+  DataSource made = source("a", "one");
+  last_->set("b", {"two", "v-b"});
+  made.files.push_back({"b", 3, "v-b"});
+  auto fail = [](const std::string& what, const std::string& key) -> Status {
+    return what == "get" && key == "b" ? Status(Error{Code::denied, "no", ""}) : Status();
+  };
+  last_->before = fail;
+  FetchOptions options;
+  options.parallel = 1;
+  EXPECT_TRUE(cache.stage(id(made), made, "", options, [] {}).is(Code::denied));
+  const std::string building = dir_.path() + "/" + id(made) + ".building";
+  ASSERT_TRUE(exists(building + "/tree/a"));
+  ASSERT_TRUE(replace_file(building + "/tree/a", "torn", false).ok());
+  ASSERT_TRUE(replace_file(building + "/boot", "another", false).ok());
+  last_->before = nullptr;
+  auto staged = stage(cache, made);
+  ASSERT_TRUE(staged.ok());
+  EXPECT_EQ(*read_file(staged->path + "/a"), "one");
+  EXPECT_EQ(last_->asked("get"), 4U);  // each twice
 }
 
 }  // namespace
