@@ -21,6 +21,18 @@ namespace {
 
 constexpr uint64_t kCompareUpTo = 64ull << 20;
 constexpr uint64_t kReadSize = 1 << 20;
+constexpr int kReadings = 3;
+
+// Ranges of an object come without a checksum of their own: what does not fit is read again, as it
+// may have been damaged on its way.
+template <class Read>
+auto read_again(Read read) -> decltype(read()) {
+  for (int reading = 1;; ++reading) {
+    auto result = read();
+    const bool damaged = result.is(Code::corrupt) || result.is(Code::too_new);
+    if (!damaged || reading == kReadings) return result;
+  }
+}
 
 // A whole file as memory.
 class Mapping {
@@ -140,16 +152,12 @@ struct OpenedCode {
   uint64_t contents = 0;  // offset
 };
 
-Result<OpenedCode> open_code(ObjectStore& store, const std::string& object,
-                             const std::string& tree_hash) {
+Result<OpenedCode> read_beginning(ObjectStore& store, const std::string& object,
+                                  const std::string& tree_hash) {
   OpenedCode code;
   code.what = "the code snapshot " + object;
-  auto beginning = store.get_range(object, 0, kCodeHeaderLimit);
-  if (beginning.is(Code::not_found))
-    return Error{Code::corrupt, code.what + " is missing",
-                 "submit the job again, so that the code is stored anew"};
-  if (!beginning.ok()) return beginning.error();
-  BATON_ASSIGN(CodeHeader header, parse_code_header(*beginning, code.what));
+  BATON_ASSIGN(std::string beginning, store.get_range(object, 0, kCodeHeaderLimit));
+  BATON_ASSIGN(CodeHeader header, parse_code_header(beginning, code.what));
   BATON_ASSIGN(std::string text,
                store.get_range(object, header.header_bytes, header.manifest_bytes));
   BATON_ASSIGN(code.manifest, decode_code_manifest(text, tree_hash, code.what));
@@ -157,18 +165,31 @@ Result<OpenedCode> open_code(ObjectStore& store, const std::string& object,
   return code;
 }
 
-// Hands out every blob's bytes, in order and verified.
+Result<OpenedCode> open_code(ObjectStore& store, const std::string& object,
+                             const std::string& tree_hash) {
+  auto code = read_again([&] { return read_beginning(store, object, tree_hash); });
+  if (!code.is(Code::not_found)) return code;
+  return Error{Code::corrupt, "the code snapshot " + object + " is missing",
+               "submit the job again, so that the code is stored anew"};
+}
+
+// Hands out every blob's bytes, in order and verified, each once.
 Status each_blob(ObjectStore& store, const std::string& object, const OpenedCode& code,
                  const std::function<Status(size_t index, std::string_view plain)>& use) {
-  Unpacker from(store, object, code.what, code.contents);
-  for (size_t i = 0; i < code.manifest.blobs.size(); ++i) {
-    BATON_ASSIGN(std::string_view plain, from.next(code.manifest.blobs[i].size));
-    if (sha256_hex(plain) != code.manifest.blobs[i].hash)
-      return Error{Code::corrupt, code.what + " is damaged: its bytes are not what was stored",
-                   "submit the job again, so that the code is stored anew"};
-    BATON_TRY(use(i, plain));
-  }
-  return {};
+  size_t used = 0;
+  return read_again([&]() -> Status {
+    Unpacker from(store, object, code.what, code.contents);
+    for (size_t i = 0; i < code.manifest.blobs.size(); ++i) {
+      BATON_ASSIGN(std::string_view plain, from.next(code.manifest.blobs[i].size));
+      if (sha256_hex(plain) != code.manifest.blobs[i].hash)
+        return Error{Code::corrupt, code.what + " is damaged: its bytes are not what was stored",
+                     "submit the job again, so that the code is stored anew"};
+      if (i < used) continue;
+      BATON_TRY(use(i, plain));
+      used = i + 1;
+    }
+    return {};
+  });
 }
 
 Status unpack(ObjectStore& store, const std::string& object, const OpenedCode& code,

@@ -16,6 +16,8 @@
 #include "ledger/tree_kit.h"
 #include "model/job.h"
 #include "os/files.h"
+#include "store/bucket_store.h"
+#include "store/fake_bucket.h"
 
 namespace baton {
 namespace {
@@ -225,6 +227,42 @@ TEST_F(CodeSnapshots, CondemnedOrDamagedOnesAreNotTaken) {
   std::string third = stored(taken);
   EXPECT_NE(third, second);
   EXPECT_TRUE(restore_code(*store, third, taken.tree_hash, dir.path() + "/back").ok());
+}
+
+// A range that was damaged on its way is read again, whichever it is.
+TEST_F(CodeSnapshots, DamageOnTheWayIsReadAgain) {
+  std::mt19937_64 random(7);
+  write_file(code + "/a", random_bytes(random, 5 << 20));
+  write_file(code + "/b", random_bytes(random, 3000));
+  ManualClock clock;
+  auto bucket = std::make_unique<FakeBucket>();
+  FakeBucket& fake = *bucket;
+  store = make_bucket_store(std::move(bucket), clock, {});
+  CodeSnapshot taken = snapshot();
+  std::string key = stored(taken);
+  const size_t before = fake.asked("get");
+  ASSERT_TRUE(restore_code(*store, key, taken.tree_hash, dir.path() + "/back").ok());
+  const size_t whole = fake.asked("get") - before;
+  ASSERT_GE(whole, 8u);  // its first line, its manifest, and six ranges
+  size_t number = 0, damaged = 0, last = 0;
+  fake.bend = [&](const std::string&, std::string& bytes) {
+    if (++number < damaged || number > last) return;
+    bytes[bytes.size() / 2] ^= 1;
+  };
+  for (damaged = 1; damaged <= whole; ++damaged) {
+    number = 0;
+    last = damaged;
+    fs::remove_all(dir.path() + "/back");
+    Status status = restore_code(*store, key, taken.tree_hash, dir.path() + "/back");
+    EXPECT_TRUE(status.ok()) << damaged << ": " << status.error().text();
+    for (const char* name : {"/a", "/b"})
+      EXPECT_TRUE(*read_file(dir.path() + "/back" + name) == *read_file(code + name)) << name;
+  }
+  number = 0;
+  damaged = 1;
+  last = 1000;
+  fs::remove_all(dir.path() + "/back");
+  EXPECT_TRUE(restore_code(*store, key, taken.tree_hash, dir.path() + "/back").is(Code::corrupt));
 }
 
 TEST_F(CodeSnapshots, DamageIsFoundAndLeavesTheDirectoryEmpty) {
