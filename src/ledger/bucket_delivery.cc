@@ -48,6 +48,31 @@ Result<bool> BucketDelivery::is_complete() {
 // What an earlier attempt, or nobody, or somebody else has put there.
 Status BucketDelivery::load() {
   if (loaded_) return {};
+  BATON_TRY(read_record());
+  BATON_TRY(each_listed([&](const ObjectInfo& object) {
+    std::string name = object.key.substr(job_.size() + 1);
+    if (starts_with(name, std::string(kOwn) + "/"))
+      marked_ = marked_ || object.key == complete_key(job_);
+    else if (!sent_.contains(name))
+      foreign_.insert(name);
+  }));
+  loaded_ = true;
+  return {};
+}
+
+Status BucketDelivery::each_listed(const std::function<void(const ObjectInfo& object)>& use) {
+  std::string token;
+  do {
+    auto page = retry_([&] { return bucket_->list(job_ + "/", "", token, false, 1000); });
+    if (!page.ok()) return page.error();
+    for (const ObjectInfo& object : page->objects) use(object);
+    token = page->next;
+  } while (!token.empty());
+  return {};
+}
+
+// Records of before versions were kept have none, and do not tell what was pending.
+Status BucketDelivery::read_record() {
   std::string text;
   auto read = retry_([&] {
     text.clear();
@@ -58,58 +83,61 @@ Status BucketDelivery::load() {
       return {};
     });
   });
-  if (!read.ok() && !read.is(Code::not_found)) return read.error();
-  if (read.ok()) {
-    BATON_ASSIGN(Json json, parse_json(text, key(kRecord)));
-    auto files = json.find("files");
-    if (files == json.end() || !files->is_object())
-      return Error{
-          Code::corrupt, key(kRecord) + " in " + bucket_->name() + " is damaged",
-          "remove " + place() + " with the service's own tool, and the results are sent anew"};
-    for (const auto& [name, file] : files->items())
-      sent_[name] = {static_cast<uint64_t>(get_int(file, "size")), get_int(file, "mtime_ns"),
-                     static_cast<uint32_t>(get_int(file, "crc32c")), get_bool(file, "pending")};
+  if (read.is(Code::not_found)) return {};
+  if (!read.ok()) return read.error();
+  BATON_ASSIGN(Json json, parse_json(text, key(kRecord)));
+  auto files = json.find("files");
+  if (files == json.end() || !files->is_object())
+    return Error{
+        Code::corrupt, key(kRecord) + " in " + bucket_->name() + " is damaged",
+        "remove " + place() + " with the service's own tool, and the results are sent anew"};
+  auto content = [](const Json& entry) -> Content {
+    return {static_cast<uint64_t>(get_int(entry, "size")),
+            static_cast<uint32_t>(get_int(entry, "crc32c")), get_string(entry, "version")};
+  };
+  for (const auto& [name, file] : files->items()) {
+    Sent sent{content(file), get_int(file, "mtime_ns"), get_bool(file, "pending"), std::nullopt};
+    if (auto next = file.find("next"); next != file.end()) sent.next = content(*next);
+    sent_[name] = std::move(sent);
   }
-  std::string token;
-  const std::string prefix = job_ + "/";
-  do {
-    auto page = retry_([&] { return bucket_->list(prefix, "", token, false, 1000); });
-    if (!page.ok()) return page.error();
-    for (const ObjectInfo& object : page->objects) {
-      std::string name = object.key.substr(prefix.size());
-      if (starts_with(name, std::string(kOwn) + "/"))
-        marked_ = marked_ || object.key == complete_key(job_);
-      else if (!sent_.contains(name))
-        foreign_.insert(name);
-    }
-    token = page->next;
-  } while (!token.empty());
-  loaded_ = true;
   return {};
 }
 
 Status BucketDelivery::save() {
   Json files = Json::object();
   for (const auto& [name, file] : sent_) {
-    Json entry = {{"size", file.size}, {"mtime_ns", file.mtime_ns}, {"crc32c", file.crc}};
+    Json entry = {{"size", file.content.size},
+                  {"mtime_ns", file.mtime_ns},
+                  {"crc32c", file.content.crc},
+                  {"version", file.content.version}};
     if (file.pending) entry["pending"] = true;
+    if (file.next) entry["next"] = {{"size", file.next->size}, {"crc32c", file.next->crc}};
     files[name] = std::move(entry);
   }
   std::string text =
       dump_json(Json{{"format", 1}, {"job", job_}, {"files", std::move(files)}}) + "\n";
-  return retry_([&] { return bucket_->put(key(kRecord), text, crc32c(text), Write::replace); });
+  auto written =
+      retry_([&] { return bucket_->put(key(kRecord), text, crc32c(text), Write::replace); });
+  if (!written.ok()) return written.error();
+  return {};
 }
 
 void BucketDelivery::leave_out(const std::string& name, const std::string& why) {
   now_.left_out.push_back(printable(name) + " " + why);
 }
 
-void BucketDelivery::add(Task task, uint64_t size, int64_t mtime_ns) {
+bool BucketDelivery::is_left_out(const std::string& name) const {
+  return std::any_of(now_.left_out.begin(), now_.left_out.end(), [&](const std::string& line) {
+    return starts_with(line, printable(name) + " ");
+  });
+}
+
+void BucketDelivery::add(Task task, int64_t mtime_ns) {
   now_.files += 1;
-  now_.bytes += size;
+  now_.bytes += task.size();
   auto known = sent_.find(task.name);
-  bool same = known != sent_.end() && !known->second.pending && known->second.size == size &&
-              known->second.mtime_ns == mtime_ns;
+  bool same = known != sent_.end() && !known->second.pending &&
+              known->second.content.size == task.size() && known->second.mtime_ns == mtime_ns;
   if (!same) tasks_.push_back(std::move(task));
 }
 
@@ -131,23 +159,15 @@ Status BucketDelivery::plan(const Manifest& manifest, const std::vector<ExtraFil
     else if (foreign_.contains(entry.path))
       leave_out(entry.path, "is there already and was not written by baton");
     else if (wanted.insert(entry.path).second)
-      add({entry.path, &entry, nullptr}, entry.size, entry.mtime_ns);
+      add({.name = entry.path, .entry = &entry}, entry.mtime_ns);
   }
   for (const ExtraFile& extra : extras)
     if (!foreign_.contains(extra.name) && wanted.insert(extra.name).second)
       // No modification time, but a checksum: the content is at hand.
-      add({extra.name, nullptr, &extra}, extra.content.size(),
-          static_cast<int64_t>(crc32c(extra.content)));
+      add({.name = extra.name, .extra = &extra}, static_cast<int64_t>(crc32c(extra.content)));
   for (const auto& [name, file] : sent_)
-    if (!wanted.contains(name)) gone_.push_back(name);
+    if (!wanted.contains(name)) gone_.push_back({.name = name});
   return {};
-}
-
-bool BucketDelivery::ours(const std::string& name, const Sent& sent) {
-  if (sent.pending || sent.certain) return true;
-  auto there = retry_([&] { return bucket_->head(key(name)); });
-  if (!there.ok()) return there.is(Code::not_found);
-  return there->size == sent.size && (!there->crc32c || *there->crc32c == sent.crc);
 }
 
 Result<Delivery> BucketDelivery::deliver(ObjectStore& store, const Manifest& manifest,
@@ -161,28 +181,12 @@ Result<Delivery> BucketDelivery::deliver(ObjectStore& store, const Manifest& man
     marked_ = false;
   }
   if (tasks_.empty() && gone_.empty()) return now_;
-  // What is not ours any more is found out before it is marked as pending, which makes it ours.
-  std::erase_if(tasks_, [&](const Task& task) {
-    auto known = sent_.find(task.name);
-    if (known == sent_.end() || ours(task.name, known->second)) return false;
-    leave_out(task.name, "was changed by somebody else and is left as it is");
-    return true;
-  });
-  std::erase_if(gone_, [&](const std::string& name) {
-    if (ours(name, sent_[name])) return false;
-    sent_.erase(name);
-    foreign_.insert(name);
-    return true;
-  });
-  std::set<std::string> fresh;
-  for (const Task& task : tasks_) {
-    if (!sent_.contains(task.name)) fresh.insert(task.name);
-    sent_[task.name].pending = true;
-  }
-  for (const std::string& name : gone_) sent_[name].pending = true;
+  const From from{store, manifest, directory};
+  BATON_TRY(measure(from));
+  BATON_TRY(settle());
+  announce();
   BATON_TRY(save());
-  fresh_ = std::move(fresh);
-  Status sent = send_all(store, manifest, directory);
+  Status sent = each_task([&](Task& task) { return send(from, task); });
   if (sent.ok()) sent = remove_gone();
   Status saved = save();
   BATON_TRY(sent);
@@ -190,122 +194,230 @@ Result<Delivery> BucketDelivery::deliver(ObjectStore& store, const Manifest& man
   return now_;
 }
 
-Status BucketDelivery::send_all(ObjectStore& store, const Manifest& manifest,
-                                const std::string& directory) {
-  auto size_of = [](const Task& task) {
-    return task.entry ? task.entry->size : task.extra->content.size();
-  };
-  // Small ones many at once; large ones one by one, each in many parts: memory stays bounded.
+Status BucketDelivery::poll() const {
+  if (cancelled_) return Error{Code::cancelled, "the delivery was cancelled", ""};
+  return {};
+}
+
+// Small ones many at once; large ones one by one, each in many parts: memory stays bounded.
+Status BucketDelivery::each_task(const std::function<Status(Task& task)>& work) {
   auto middle = std::stable_partition(tasks_.begin(), tasks_.end(), [&](const Task& task) {
-    return size_of(task) <= transfer_.part_size;
+    return task.size() <= transfer_.part_size;
   });
-  auto poll = [&]() -> Status {
-    if (cancelled_) return Error{Code::cancelled, "the delivery was cancelled", ""};
-    return {};
-  };
   Status small = run_crew(
       transfer_.parallel, static_cast<size_t>(middle - tasks_.begin()),
       [&](int, size_t index) -> Status {
         BATON_TRY(poll());
-        return send(store, manifest, directory, tasks_[index], transfer_);
+        return work(tasks_[index]);
       },
-      poll);
+      [this] { return poll(); });
   BATON_TRY(small);
   for (auto task = middle; task != tasks_.end(); ++task) {
     BATON_TRY(poll());
-    BATON_TRY(send(store, manifest, directory, *task, transfer_));
+    BATON_TRY(work(*task));
   }
   return {};
 }
 
-Status BucketDelivery::send(ObjectStore& store, const Manifest& manifest,
-                            const std::string& directory, const Task& task,
-                            const TransferOptions& options) {
-  Result<uint32_t> crc = Error{Code::not_found, "", ""};
-  if (task.extra) {
-    crc = send_bytes(task.name, memory_source(task.extra->content), options);
-  } else {
-    auto local = directory.empty() ? Result<ByteSource>(Error{Code::not_found, "", ""})
-                                   : local_source(directory, *task.entry);
-    if (local.ok()) crc = send_bytes(task.name, *local, options);
-    // Changed meanwhile: the commit has it as it was.
-    if (!local.ok() || crc.is(Code::transient))
-      crc = send_bytes(task.name, commit_source(store, manifest, *task.entry), options);
+// The file, as long as it is the commit's; else (Code::transient: it has changed meanwhile) what
+// the commit has.
+Status BucketDelivery::with_source(const From& from, const Task& task,
+                                   const std::function<Status(const ByteSource& source)>& use) {
+  auto watched = [&](ByteSource source) {
+    source.view = [this, view = std::move(source.view)](uint64_t offset, uint64_t size,
+                                                        char* to) -> Result<std::string_view> {
+      BATON_TRY(poll());
+      return view(offset, size, to);
+    };
+    return source;
+  };
+  if (task.extra) return use(watched(memory_source(task.extra->content)));
+  if (!from.directory.empty()) {
+    auto local = local_source(from.directory, *task.entry);
+    if (local.ok()) {
+      Status done = use(watched(std::move(*local)));
+      if (!done.is(Code::transient)) return done;
+    }
   }
-  std::lock_guard lock(mutex_);
-  if (crc.is(Code::exists)) {
+  return use(watched(commit_source(from.store, from.manifest, *task.entry)));
+}
+
+// The checksums of what is to be sent: with them a later attempt knows its own writes.
+Status BucketDelivery::measure(const From& from) {
+  return each_task([&](Task& task) {
+    return with_source(from, task, [&](const ByteSource& source) -> Status {
+      BATON_ASSIGN(task.crc, crc_of(source));
+      return {};
+    });
+  });
+}
+
+// Objects whose checksum nobody tells are read: baton's own of former versions, or somebody else's.
+Result<bool> BucketDelivery::has_content(const std::string& name, const BucketObject& there,
+                                         const Content& content) {
+  if (!content.version.empty() && there.version == content.version) return true;
+  if (there.size != content.size) return false;
+  if (there.crc32c) return *there.crc32c == content.crc;
+  auto ignore = [](uint64_t, std::string_view) { return Status(); };
+  auto read = download(*bucket_, retry_, transfer_, key(name), content.size, ignore);
+  if (read.is(Code::not_found) || read.is(Code::invalid)) return false;  // changed meanwhile
+  if (!read.ok()) return read.error();
+  return read->version == there.version && read->crc32c == content.crc;
+}
+
+// On what condition the name may be written or removed; none when it is somebody else's by now.
+Result<std::optional<Write>> BucketDelivery::claim(const Task& task) {
+  auto known = sent_.find(task.name);
+  if (known == sent_.end()) return std::optional(Write::if_absent);
+  auto there = retry_([&] { return bucket_->head(key(task.name)); });
+  if (there.is(Code::not_found)) return std::optional(Write::if_absent);
+  if (!there.ok()) return there.error();
+  Sent& sent = known->second;
+  std::vector<Content> own{sent.content};
+  if (sent.next) own.push_back(*sent.next);
+  if (task.entry || task.extra) own.push_back({task.size(), task.crc, ""});
+  for (const Content& content : own) {
+    BATON_ASSIGN(bool same, has_content(task.name, *there, content));
+    if (!same) continue;
+    sent.content = {content.size, content.crc, there->version};
+    return std::optional(Write::if_version(there->version));
+  }
+  return std::optional<Write>();
+}
+
+Status BucketDelivery::claim_all(std::vector<Task>& tasks) {
+  return run_crew(
+      transfer_.parallel, tasks.size(),
+      [&](int, size_t index) -> Status {
+        BATON_ASSIGN(std::optional<Write> write, claim(tasks[index]));
+        tasks[index].foreign = !write;
+        if (write) tasks[index].write = *write;
+        return {};
+      },
+      [this] { return poll(); });
+}
+
+// Leaves alone what is somebody else's.
+Status BucketDelivery::settle() {
+  BATON_TRY(claim_all(tasks_));
+  BATON_TRY(claim_all(gone_));
+  for (const Task& task : tasks_)
+    if (task.foreign) leave_out(task.name, "was changed by somebody else and is left as it is");
+  for (const Task& task : gone_) {
+    if (!task.foreign) continue;
     sent_.erase(task.name);
     foreign_.insert(task.name);
-    leave_out(task.name, "is there already and was not written by baton");
+  }
+  std::erase_if(tasks_, [](const Task& task) { return task.foreign; });
+  std::erase_if(gone_, [](const Task& task) { return task.foreign; });
+  return {};
+}
+
+// What is about to happen, for whoever comes after a crash.
+void BucketDelivery::announce() {
+  for (const Task& task : tasks_) {
+    const Content next{task.size(), task.crc, ""};
+    auto [known, fresh] = sent_.try_emplace(task.name);
+    known->second.pending = true;
+    if (fresh)
+      known->second.content = next;
+    else
+      known->second.next = next;
+  }
+  for (const Task& task : gone_) sent_[task.name].pending = true;
+}
+
+Status BucketDelivery::send(const From& from, const Task& task) {
+  Uploaded sent;
+  Status done = with_source(from, task, [&](const ByteSource& source) -> Status {
+    BATON_ASSIGN(sent, put(task, source));
+    return {};
+  });
+  std::lock_guard lock(mutex_);
+  if (done.is(Code::exists)) {
+    sent_.erase(task.name);
+    foreign_.insert(task.name);
+    leave_out(task.name, "was written by somebody else meanwhile and is left as it is");
     return {};
   }
-  if (!crc.ok()) return crc.error();
-  uint64_t size = task.entry ? task.entry->size : task.extra->content.size();
-  int64_t mtime = task.entry ? task.entry->mtime_ns : static_cast<int64_t>(*crc);
-  sent_[task.name] = {size, mtime, *crc, false, true};
+  BATON_TRY(done);
+  int64_t mtime = task.entry ? task.entry->mtime_ns : static_cast<int64_t>(sent.crc32c);
+  sent_[task.name] = {{task.size(), sent.crc32c, sent.version}, mtime, false, std::nullopt};
   now_.sent += 1;
-  now_.sent_bytes += size;
+  now_.sent_bytes += task.size();
   return {};
 }
 
 // Code::exists: somebody else's object of that name has come between.
-Result<uint32_t> BucketDelivery::send_bytes(const std::string& name, const ByteSource& source,
-                                            const TransferOptions& options) {
-  ByteSource watched = source;
-  watched.view = [this, &source](uint64_t offset, uint64_t size,
-                                 char* scratch) -> Result<std::string_view> {
-    if (cancelled_) return Error{Code::cancelled, "the delivery was cancelled", ""};
-    return source.view(offset, size, scratch);
+Result<Uploaded> BucketDelivery::put(const Task& task, const ByteSource& source) {
+  ByteSource known = source;
+  known.crc32c = task.crc;
+  auto write = [&](const Write& mode) {
+    return upload(*bucket_, retry_, transfer_, key(task.name), known, mode);
   };
-  Write mode = fresh_.contains(name) ? Write::if_absent : Write::replace;
-  auto crc = upload(*bucket_, retry_, options, key(name), watched, mode);
-  if (!crc.is(Code::exists)) return crc;
-  // An earlier try whose reply was lost has perhaps written it: then it has these very bytes.
-  auto there = retry_([&] { return bucket_->head(key(name)); });
-  if (!there.ok() || there->size != source.size || !there->crc32c) return crc;
-  uint32_t sum = 0;
-  std::vector<char> scratch(source.in_memory ? 0 : std::min(source.size, options.part_size));
-  for (uint64_t at = 0; at < source.size; at += options.part_size) {
-    BATON_ASSIGN(auto bytes,
-                 source.view(at, std::min(options.part_size, source.size - at), scratch.data()));
-    sum = crc32c(bytes, sum);
+  const bool by_version = !task.write.version().empty();
+  auto sent = write(by_version && no_versions_ ? Write::replace : task.write);
+  if (by_version && sent.is(Code::unsupported)) {
+    no_versions_ = true;  // it was compared a moment ago, which has to do
+    sent = write(Write::replace);
   }
-  return sum == *there->crc32c ? Result<uint32_t>(sum) : crc;
+  if (by_version && sent.is(Code::not_found)) sent = write(Write::if_absent);  // removed meanwhile
+  if (!sent.is(Code::exists)) return sent;
+  // An earlier try whose reply was lost has perhaps written it: then it has these very bytes.
+  auto there = retry_([&] { return bucket_->head(key(task.name)); });
+  if (there.ok() && there->size == source.size && there->crc32c == task.crc)
+    return Uploaded{task.crc, there->version};
+  return sent;
 }
 
 Status BucketDelivery::remove_gone() {
   return run_crew(
       transfer_.parallel, gone_.size(),
       [&](int, size_t index) -> Status {
-        BATON_TRY(retry_([&] { return bucket_->remove(key(gone_[index])); }));
+        const Task& task = gone_[index];
+        Status removed = task.write == Write::if_absent ? Status() : remove_one(task);
+        if (!removed.ok() && !removed.is(Code::exists)) return removed;
         std::lock_guard lock(mutex_);
-        sent_.erase(gone_[index]);
+        sent_.erase(task.name);
+        if (!removed.ok()) foreign_.insert(task.name);
         return {};
       },
       [] { return Status(); });
 }
 
-Status BucketDelivery::check_sizes() {
-  std::map<std::string, uint64_t> sizes;
-  std::string token;
-  const std::string prefix = job_ + "/";
-  do {
-    auto page = retry_([&] { return bucket_->list(prefix, "", token, false, 1000); });
-    if (!page.ok()) return page.error();
-    for (const ObjectInfo& object : page->objects)
-      sizes[object.key.substr(prefix.size())] = object.size;
-    token = page->next;
-  } while (!token.empty());
-  for (const auto& item : sent_) {
-    const auto& name = item.first;
-    const auto& file = item.second;
-    auto there = sizes.find(name);
-    bool listed = std::any_of(now_.left_out.begin(), now_.left_out.end(), [&](const auto& line) {
-      return starts_with(line, printable(name) + " ");
-    });
-    if (!listed && (there == sizes.end() || there->second != file.size))
-      leave_out(name, "was changed by somebody else and is left as it is");
+// Code::exists: somebody else's object of that name has come between.
+Status BucketDelivery::remove_one(const Task& task) {
+  auto remove = [&](const std::string& version) {
+    return retry_([&] { return bucket_->remove_version(key(task.name), version); });
+  };
+  Status removed = remove(no_versions_ ? "" : task.write.version());
+  if (removed.is(Code::unsupported)) {
+    no_versions_ = true;
+    removed = remove("");
   }
+  if (!removed.is(Code::exists)) return removed;
+  auto there = retry_([&] { return bucket_->head(key(task.name)); });
+  return there.is(Code::not_found) ? Status() : removed;
+}
+
+Status BucketDelivery::check_listing() {
+  std::map<std::string, ObjectInfo> listed;
+  BATON_TRY(each_listed([&](const ObjectInfo& object) {
+    listed.emplace(object.key.substr(job_.size() + 1), object);
+  }));
+  std::vector<Task> doubtful;
+  for (const auto& [name, file] : sent_) {
+    auto there = listed.find(name);
+    bool same = there != listed.end() && there->second.size == file.content.size &&
+                (there->second.version == file.content.version || there->second.version.empty() ||
+                 file.content.version.empty());
+    if (!same && !is_left_out(name)) doubtful.push_back({.name = name});
+  }
+  // Not every service writes a version in the same way everywhere: the object itself tells.
+  BATON_TRY(claim_all(doubtful));
+  for (const Task& task : doubtful)
+    if (task.foreign || task.write == Write::if_absent)
+      leave_out(task.name, "was changed by somebody else and is left as it is");
   return {};
 }
 
@@ -313,7 +425,7 @@ Result<Delivery> BucketDelivery::complete(ObjectStore& store, const Manifest& ma
                                           const std::string& directory,
                                           const std::vector<ExtraFile>& extras, Json facts) {
   BATON_TRY(deliver(store, manifest, directory, extras));
-  BATON_TRY(check_sizes());
+  BATON_TRY(check_listing());
   facts["files"] = now_.files;
   facts["bytes"] = now_.bytes;
   facts["left_out"] = now_.left_out;

@@ -5,9 +5,10 @@
 //                                 or removed is marked as pending before
 //   <job>/_baton/complete.json    written last, when the job has ended: all is there
 //
-// Nothing is ever overwritten or removed that this record does not name, or that has another
-// checksum (or, where the service tells none, size) than baton left it with. docs/buckets.md has
-// it for users.
+// Nothing is ever overwritten or removed that this record does not name, or that has neither the
+// version nor the checksum that baton left it with. Each object is looked at before it is touched,
+// also where it was written by this very process, and written or removed on the condition that it
+// is still the version that was seen. docs/buckets.md has it for users.
 #pragma once
 
 #include <atomic>
@@ -54,7 +55,7 @@ class BucketDelivery {
   Result<Delivery> deliver(ObjectStore& store, const Manifest& manifest,
                            const std::string& directory, const std::vector<ExtraFile>& extras);
 
-  // The same, and then compares sizes with a listing: what was changed meanwhile, by somebody or by
+  // The same, and then compares all with a listing: what was changed meanwhile, by somebody or by
   // an agent that was overtaken, is named as left out. Writes complete.json with `facts`, how much
   // there is, and what was left out.
   Result<Delivery> complete(ObjectStore& store, const Manifest& manifest,
@@ -69,47 +70,73 @@ class BucketDelivery {
   void cancel(bool on) { cancelled_ = on; }
 
  private:
-  struct Sent {
+  struct Content {
     uint64_t size = 0;
-    int64_t mtime_ns = 0;
     uint32_t crc = 0;
-    bool pending = false;  // being written or removed: whatever stands there is ours
-    bool certain = false;  // written by this very object
+    std::string version;  // of the object that has it; "": not known
+  };
+  struct Sent {
+    Content content;  // as baton left it, or is writing it for the first time
+    int64_t mtime_ns = 0;
+    bool pending = false;         // being written or removed: perhaps done, perhaps not
+    std::optional<Content> next;  // what is being written over it
   };
   struct Task {
     std::string name;
     const TreeEntry* entry = nullptr;
     const ExtraFile* extra = nullptr;
+    uint32_t crc = 0;                // of what is to be there
+    Write write = Write::if_absent;  // on what condition
+    bool foreign = false;
+    uint64_t size() const { return entry ? entry->size : extra ? extra->content.size() : 0; }
+  };
+  // What the bytes to send come from.
+  struct From {
+    ObjectStore& store;
+    const Manifest& manifest;
+    const std::string& directory;
   };
 
   std::string key(const std::string& name) const { return job_ + "/" + name; }
   Status load();
+  Status read_record();
+  Status each_listed(const std::function<void(const ObjectInfo& object)>& use);
   Status save();
   Status plan(const Manifest& manifest, const std::vector<ExtraFile>& extras);
-  void add(Task task, uint64_t size, int64_t mtime_ns);
-  bool ours(const std::string& name, const Sent& sent);
+  void add(Task task, int64_t mtime_ns);
   void leave_out(const std::string& name, const std::string& why);
-  Status send(ObjectStore& store, const Manifest& manifest, const std::string& directory,
-              const Task& task, const TransferOptions& options);
-  Result<uint32_t> send_bytes(const std::string& name, const ByteSource& source,
-                              const TransferOptions& options);
-  Status send_all(ObjectStore& store, const Manifest& manifest, const std::string& directory);
+  bool is_left_out(const std::string& name) const;
+
+  Status poll() const;
+  Status each_task(const std::function<Status(Task& task)>& work);
+  Status with_source(const From& from, const Task& task,
+                     const std::function<Status(const ByteSource& source)>& use);
+  Status measure(const From& from);
+  Result<bool> has_content(const std::string& name, const BucketObject& there,
+                           const Content& content);
+  Result<std::optional<Write>> claim(const Task& task);
+  Status claim_all(std::vector<Task>& tasks);
+  Status settle();
+  void announce();
+  Status send(const From& from, const Task& task);
+  Result<Uploaded> put(const Task& task, const ByteSource& source);
   Status remove_gone();
-  Status check_sizes();
+  Status remove_one(const Task& task);
+  Status check_listing();
 
   std::shared_ptr<Bucket> bucket_;
   const std::string job_;
   TransferOptions transfer_;
   BucketRetry retry_;
-  std::mutex mutex_;  // guards what the threads of send_all note
+  std::mutex mutex_;  // guards what the threads of each_task and remove_gone note
   std::map<std::string, Sent> sent_;
   std::set<std::string> foreign_;  // objects that were there before, and are not ours
-  std::set<std::string> fresh_;    // being written for the first time
   bool loaded_ = false, marked_ = false;
   std::vector<Task> tasks_;
-  std::vector<std::string> gone_;
+  std::vector<Task> gone_;  // names alone
   Delivery now_;
   std::atomic<bool> cancelled_{false};
+  std::atomic<bool> no_versions_{false};  // the service refuses conditions on versions
 };
 
 // The key of the marker that is written last: "<job>/_baton/complete.json".

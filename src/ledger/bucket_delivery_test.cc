@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <thread>
+
 #include "ledger/tree_kit.h"
 #include "os/files.h"
 #include "store/fake_bucket.h"
@@ -36,6 +38,11 @@ class BucketDeliveryTest : public testing::Test {
     for (const auto& [key, bytes] : all)
       if (!starts_with(key, "job/_baton/")) plain[key] = bytes;
     return plain;
+  }
+  static bool named(const Delivery& delivered, const std::string& name) {
+    for (const std::string& line : delivered.left_out)
+      if (starts_with(line, name + " ")) return true;
+    return false;
   }
   using Objects = std::map<std::string, std::string>;
 
@@ -115,6 +122,154 @@ TEST_F(BucketDeliveryTest, AReplyThatWasLostIsOnesOwnWrite) {
   EXPECT_TRUE(lost);
   EXPECT_EQ(delivered->left_out.size(), 0U);
   EXPECT_EQ(delivered->sent, 1U);
+}
+
+// Somebody's edit, of the same size or not, of what this attempt or an earlier one has written.
+TEST_F(BucketDeliveryTest, EditsOfAnySizeAreLeftAtAnyTime) {
+  auto same = delivery();
+  int round = 0;
+  for (const char* edit : {"EDIT", "edited"})
+    for (bool crc : {true, false})
+      for (bool later : {true, false}) {
+        const std::string name = "f" + std::to_string(++round), gone = name + "-gone";
+        write_file(result(name), "ours");
+        write_file(result(gone), "ours");
+        ASSERT_TRUE(same.deliver(*store_, commit(), job_.root("results"), {}).ok());
+        ASSERT_EQ(there().at("job/" + name), "ours");
+        bucket_->set("job/" + name, {edit, "", "", crc});
+        bucket_->set("job/" + gone, {edit, "", "", crc});
+        write_file(result(name), "ours again");
+        ASSERT_EQ(unlink(result(gone).c_str()), 0);
+        auto other = delivery();
+        auto delivered =
+            (later ? other : same).deliver(*store_, commit(), job_.root("results"), {});
+        ASSERT_TRUE(delivered.ok());
+        EXPECT_EQ(there().at("job/" + name), edit) << round;
+        EXPECT_EQ(there().at("job/" + gone), edit) << round;
+        EXPECT_TRUE(named(*delivered, name)) << round;
+      }
+}
+
+TEST_F(BucketDeliveryTest, AnEditBetweenLookingAndWritingIsLeft) {
+  for (bool conditions : {true, false}) {
+    bucket_->conditions = conditions;
+    write_file(result("a"), "ours");
+    write_file(result("gone"), "ours");
+    auto deliverer = delivery();
+    ASSERT_TRUE(deliverer.deliver(*store_, commit(), "", {}).ok());
+    bucket_->before = [&](const std::string& what, const std::string& key) -> Status {
+      if (what == "put" && key == "job/a") bucket_->set(key, {"edit"});
+      if (what == "remove" && key == "job/gone") bucket_->set(key, {"edit"});
+      return {};
+    };
+    write_file(result("a"), "ours again");
+    ASSERT_EQ(unlink(result("gone").c_str()), 0);
+    auto delivered = deliverer.deliver(*store_, commit(), "", {});
+    ASSERT_TRUE(delivered.ok());
+    bucket_->before = nullptr;
+    EXPECT_EQ(named(*delivered, "a"), conditions);
+    // Where conditions on versions are not known, nobody can tell.
+    EXPECT_EQ(there(), conditions ? (Objects{{"job/a", "edit"}, {"job/gone", "edit"}})
+                                  : (Objects{{"job/a", "ours again"}}));
+    for (const auto& [key, bytes] : bucket_->all()) ASSERT_TRUE(bucket_->remove(key).ok());
+  }
+}
+
+// A service that answers "not implemented" to conditions on versions.
+class Refusing : public FakeBucket {
+ public:
+  Result<std::string> put(const std::string& key, std::string_view bytes, uint32_t crc,
+                          Write mode) override {
+    if (!mode.version().empty()) return Error{Code::unsupported, "no such condition", ""};
+    return FakeBucket::put(key, bytes, crc, mode);
+  }
+  Status remove_version(const std::string& key, const std::string& version) override {
+    if (!version.empty()) return Error{Code::unsupported, "no such condition", ""};
+    return FakeBucket::remove_version(key, version);
+  }
+};
+
+TEST_F(BucketDeliveryTest, WhereConditionsAreRefusedComparingHasToDo) {
+  bucket_ = std::make_shared<Refusing>();
+  for (const char* name : {"a", "b", "gone", "kept"}) write_file(result(name), "ours");
+  ASSERT_TRUE(delivery().deliver(*store_, commit(), "", {}).ok());
+  bucket_->set("job/b", {"edit"});
+  for (const char* name : {"a", "b"}) write_file(result(name), "ours again");
+  ASSERT_EQ(unlink(result("gone").c_str()), 0);
+  ASSERT_TRUE(delivery().deliver(*store_, commit(), "", {}).ok());
+  EXPECT_EQ(there(), (Objects{{"job/a", "ours again"}, {"job/b", "edit"}, {"job/kept", "ours"}}));
+  ASSERT_EQ(unlink(result("kept").c_str()), 0);
+  ASSERT_TRUE(delivery().deliver(*store_, commit(), "", {}).ok());
+  EXPECT_EQ(there(), (Objects{{"job/a", "ours again"}, {"job/b", "edit"}}));
+}
+
+TEST_F(BucketDeliveryTest, AfterACrashOnesOwnWritesAreKnownAndOthersAreLeft) {
+  for (const char* name : {"a", "b", "c"}) write_file(result(name), "0");
+  ASSERT_TRUE(delivery().deliver(*store_, commit(), "", {}).ok());
+  // Each attempt ends before it can note what it has written; "d" is new in the second.
+  for (const char* content : {"11", "222"}) {
+    for (const char* name : {"a", "b", "c", "d"}) write_file(result(name), content);
+    int records = 0;
+    bucket_->before = [&](const std::string&, const std::string& key) -> Status {
+      bool dead = key == "job/_baton/delivered.json" && ++records > 2;  // read, announced, noted
+      if (key == "job/c" && content == std::string("222") && records > 1) {
+        // The second attempt dies before it has written this one, and behind all others.
+        auto last = [&](const char* name) { return there()[name] == content; };
+        while (!last("job/a") || !last("job/b") || !last("job/d")) std::this_thread::yield();
+        dead = true;
+      }
+      return dead ? Status(Error{Code::denied, "the machine is gone", ""}) : Status();
+    };
+    EXPECT_TRUE(delivery().deliver(*store_, commit(), "", {}).is(Code::denied));
+    bucket_->before = nullptr;
+  }
+  EXPECT_EQ(there(),
+            (Objects{{"job/a", "222"}, {"job/b", "222"}, {"job/c", "11"}, {"job/d", "222"}}));
+  bucket_->set("job/b", {"EDI", "", "", false});
+  for (const char* name : {"a", "b", "c", "d"}) write_file(result(name), "3333");
+  auto delivered = delivery().deliver(*store_, commit(), "", {});
+  ASSERT_TRUE(delivered.ok());
+  EXPECT_EQ(there(),
+            (Objects{{"job/a", "3333"}, {"job/b", "EDI"}, {"job/c", "3333"}, {"job/d", "3333"}}));
+  EXPECT_EQ(delivered->left_out.size(), 1U);
+}
+
+// As they were written before versions were kept: by the checksum, and where none is told, by what
+// is there.
+TEST_F(BucketDeliveryTest, RecordsWithoutVersionsAreUnderstood) {
+  Json files = Json::object();
+  for (const char* name : {"crc", "none", "edited-crc", "edited", "pending", "taken"})
+    files[name] = {{"size", 4}, {"mtime_ns", 1}, {"crc32c", crc32c("ours")}};
+  for (const char* name : {"pending", "taken"}) files[name]["pending"] = true;
+  bucket_->set("job/_baton/delivered.json", {dump_json({{"format", 1}, {"files", files}})});
+  bucket_->set("job/crc", {"ours"});
+  bucket_->set("job/none", {"ours", "", "", false});
+  bucket_->set("job/edited-crc", {"edit"});
+  bucket_->set("job/edited", {"edit", "", "", false});
+  bucket_->set("job/pending", {"ours again"});  // the same is to be sent now
+  bucket_->set("job/taken", {"edit again"});
+  for (const auto& [name, entry] : files.items()) write_file(result(name), "ours again");
+  auto delivered = delivery().deliver(*store_, commit(), "", {});
+  ASSERT_TRUE(delivered.ok());
+  EXPECT_EQ(there(), (Objects{{"job/crc", "ours again"},
+                              {"job/none", "ours again"},
+                              {"job/edited-crc", "edit"},
+                              {"job/edited", "edit"},
+                              {"job/pending", "ours again"},
+                              {"job/taken", "edit again"}}));
+  EXPECT_EQ(delivered->left_out.size(), 3U);
+}
+
+TEST_F(BucketDeliveryTest, AnEditOfTheSameSizeIsNamedAtTheEnd) {
+  for (const char* name : {"a", "b", "c"}) write_file(result(name), "ours");
+  Manifest manifest = commit();
+  ASSERT_TRUE(delivery().deliver(*store_, manifest, "", {}).ok());
+  bucket_->set("job/a", {"edit"});
+  bucket_->set("job/b", {"ours"});  // written anew as it was
+  auto done = delivery().complete(*store_, manifest, "", {}, Json::object());
+  ASSERT_TRUE(done.ok());
+  ASSERT_EQ(done->left_out.size(), 1U);
+  EXPECT_TRUE(named(*done, "a"));
 }
 
 TEST_F(BucketDeliveryTest, ADamagedRecordIsNamedAndNothingIsSent) {

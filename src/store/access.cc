@@ -36,7 +36,8 @@ std::vector<Access> try_access(Bucket& bucket, Clock& clock) {
   };
   const std::string key = "probe/" + new_nonce();
   auto write = [&](std::string_view bytes) {
-    return retry([&] { return bucket.put(key, bytes, crc32c(bytes), Write::if_absent); });
+    return status_of(
+        retry([&] { return bucket.put(key, bytes, crc32c(bytes), Write::if_absent); }));
   };
   Status listed = status_of(retry([&] { return bucket.list("", "", "", true, 1); }));
   if (!note("list objects", listed) && !listed.is(Code::denied)) return done;

@@ -50,16 +50,16 @@ class AzureBucket : public Bucket {
         server_clock_(clock),
         hold_(clock) {}
 
-  Status put(const std::string& key, std::string_view bytes, uint32_t crc, Write mode) override {
+  Result<std::string> put(const std::string& key, std::string_view bytes, uint32_t crc,
+                          Write mode) override {
     Call call{"PUT", key, "", {}, bytes, "writing " + key, 0, nullptr};
     call.headers.emplace_back("Content-Type", "application/octet-stream");
     call.headers.emplace_back("Content-MD5", base64(md5(bytes)));
     call.headers.emplace_back("x-ms-blob-type", "BlockBlob");
     call.headers.emplace_back(kMetaCrc, crc32c_text(crc));
-    if (mode == Write::if_absent) call.headers.emplace_back("If-None-Match", "*");
-    auto reply = send(call);
-    if (!reply.ok()) return reply.error();
-    return {};
+    add_condition(call.headers, mode);
+    BATON_ASSIGN(HttpResponse reply, send(call));
+    return reply.header("ETag");
   }
 
   Result<BucketObject> get(const std::string& key, const std::optional<BucketRange>& range,
@@ -83,8 +83,12 @@ class AzureBucket : public Bucket {
     return object_of(*reply, 0, call);
   }
 
-  Status remove(const std::string& key) override {
-    auto reply = send({"DELETE", key, "", {}, {}, "removing " + key, 0, nullptr});
+  Status remove(const std::string& key) override { return remove_version(key, ""); }
+
+  Status remove_version(const std::string& key, const std::string& version) override {
+    Call call{"DELETE", key, "", {}, {}, "removing " + key, 0, nullptr};
+    add_condition(call.headers, Write::if_version(version));
+    auto reply = send(call);
     if (!reply.ok() && !reply.is(Code::not_found)) return reply.error();
     return {};
   }
@@ -127,8 +131,9 @@ class AzureBucket : public Bucket {
     return BucketPart{id, crc};
   }
 
-  Status finish_upload(const std::string& key, const std::string&,
-                       const std::vector<BucketPart>& parts, uint32_t crc, Write mode) override {
+  Result<std::string> finish_upload(const std::string& key, const std::string&,
+                                    const std::vector<BucketPart>& parts, uint32_t crc,
+                                    Write mode) override {
     std::string body = "<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>";
     for (const BucketPart& part : parts) body += "<Latest>" + part.tag + "</Latest>";
     body += "</BlockList>";
@@ -136,10 +141,9 @@ class AzureBucket : public Bucket {
     call.headers.emplace_back("Content-Type", "application/xml");
     call.headers.emplace_back("x-ms-blob-content-type", "application/octet-stream");
     call.headers.emplace_back(kMetaCrc, crc32c_text(crc));
-    if (mode == Write::if_absent) call.headers.emplace_back("If-None-Match", "*");
-    auto reply = send(call);
-    if (!reply.ok()) return reply.error();
-    return {};
+    add_condition(call.headers, mode);
+    BATON_ASSIGN(HttpResponse reply, send(call));
+    return reply.header("ETag");
   }
 
   // No request removes blocks. Completing any other upload of that blob does, and else Azure after
@@ -226,8 +230,7 @@ class AzureBucket : public Bucket {
 
   // Listings have the ETag without its quotation marks.
   static std::string version_of(const Xml& entry) {
-    std::string tag = entry.at("Properties/Etag");
-    return tag.empty() || tag.front() == '"' ? tag : "\"" + tag + "\"";
+    return quoted_etag(entry.at("Properties/Etag"));
   }
 
   Result<BucketPage> page_of(const Xml& xml) const {

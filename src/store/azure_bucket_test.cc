@@ -79,6 +79,20 @@ TEST_F(AzureBucketTest, APutCarriesConditionChecksumsAndToken) {
   EXPECT_EQ(server_.requests().at(1).header("If-None-Match"), "");
 }
 
+TEST_F(AzureBucketTest, AVersionIsAConditionAndComesBack) {
+  replies({{.status = 201, .headers = {{"ETag", "\"0x2\""}}}});
+  EXPECT_EQ(*bucket()->put("k", "x", crc32c("x"), Write::if_version("\"0x1\"")), "\"0x2\"");
+  EXPECT_EQ(*bucket()->finish_upload("k", "u", {{"a", 0}}, 0, Write::if_version("\"0x1\"")),
+            "\"0x2\"");
+  EXPECT_TRUE(bucket()->remove_version("k", "\"0x1\"").ok());
+  EXPECT_TRUE(bucket()->remove("k").ok());
+  for (size_t i : {0, 1, 2}) EXPECT_EQ(server_.requests().at(i).header("If-Match"), "\"0x1\"");
+  EXPECT_EQ(server_.requests().at(0).header("If-None-Match"), "");
+  EXPECT_EQ(server_.requests().at(3).header("If-Match"), "");
+  replies({error_reply(412, "ConditionNotMet")});
+  EXPECT_TRUE(bucket()->remove_version("k", "\"0x1\"").is(Code::exists));
+}
+
 struct Answer {
   TestReply reply;
   Code code;
@@ -112,7 +126,7 @@ TEST_F(AzureBucketTest, RepliesAreClassified) {
   };
   for (const Answer& answer : answers) {
     replies({answer.reply});
-    Status status = bucket()->put("k", "x", crc32c("x"), Write::if_absent);
+    auto status = bucket()->put("k", "x", crc32c("x"), Write::if_absent);
     EXPECT_TRUE(status.is(answer.code)) << status.error().text();
     EXPECT_EQ(status.error().text().find("very-secret"), std::string::npos);
     EXPECT_EQ(status.error().text().find("RequestId"), std::string::npos);

@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -41,7 +42,23 @@ struct BucketRange {
   uint64_t offset = 0, size = 0;  // size > 0
 };
 
-enum class Write { if_absent, replace };
+// What a write asks of what is there: to be nothing, anything, or of that very version. Otherwise
+// Code::exists, and nothing is written. A service that knows no conditions on versions ignores them
+// (most of S3's kin) or answers Code::unsupported.
+class Write {
+ public:
+  static const Write if_absent, replace;
+  // "": the version is not known, which comes to replace.
+  static Write if_version(std::string version) { return {false, std::move(version)}; }
+  const std::string& version() const { return version_; }
+  bool operator==(const Write&) const = default;
+
+ private:
+  Write(bool absent, std::string version) : absent_(absent), version_(std::move(version)) {}
+  bool absent_;
+  std::string version_;
+};
+inline const Write Write::if_absent{true, ""}, Write::replace{false, ""};
 
 struct BucketPart {
   std::string tag;  // what finish_upload must name
@@ -53,8 +70,9 @@ class Bucket {
   virtual ~Bucket() = default;
 
   // The whole object in one request; the service verifies the CRC-32C before it keeps anything.
-  // Write::if_absent: Code::exists when there is one.
-  virtual Status put(const std::string& key, std::string_view bytes, uint32_t crc, Write mode) = 0;
+  // Returns the version that it has now, "" where the reply lacks it.
+  virtual Result<std::string> put(const std::string& key, std::string_view bytes, uint32_t crc,
+                                  Write mode) = 0;
 
   // Gives the body to `sink` as it comes; `range`: only that part, none: all of it. A range that
   // begins at or behind the end gives nothing. Every byte given before an error counts for nothing.
@@ -65,6 +83,8 @@ class Bucket {
                                    const std::function<Status(std::string_view)>& sink) = 0;
   virtual Result<BucketObject> head(const std::string& key) = 0;
   virtual Status remove(const std::string& key) = 0;  // an absent one is success
+  // The same, but Code::exists when the object is of another version; conditions as for Write.
+  virtual Status remove_version(const std::string& key, const std::string& version) = 0;
 
   // One page of what begins with `prefix`, after the key `after` ("": from the start) or from where
   // the page that gave `token` ended. With `fold`, keys with a '/' behind the prefix are folded.
@@ -82,9 +102,11 @@ class Bucket {
   virtual Result<std::string> begin_upload(const std::string& key, std::optional<uint32_t> crc) = 0;
   virtual Result<BucketPart> upload_part(const std::string& key, const std::string& upload,
                                          int number, std::string_view bytes, uint32_t crc) = 0;
-  // Code::not_found: the upload is gone, and nothing says whether it was completed.
-  virtual Status finish_upload(const std::string& key, const std::string& upload,
-                               const std::vector<BucketPart>& parts, uint32_t crc, Write mode) = 0;
+  // Returns the object's version, as put() does. Code::not_found: the upload is gone, and nothing
+  // says whether it was completed.
+  virtual Result<std::string> finish_upload(const std::string& key, const std::string& upload,
+                                            const std::vector<BucketPart>& parts, uint32_t crc,
+                                            Write mode) = 0;
   virtual Status abort_upload(const std::string& key, const std::string& upload) = 0;
 
   // Bytes of the first part in which the object was uploaded; 0 where nothing tells. Needed for a

@@ -63,6 +63,15 @@ std::string refusal_text(const std::string& doing, Code code, int status, const 
   return text;
 }
 
+void add_condition(Headers& headers, const Write& mode) {
+  if (mode == Write::if_absent) headers.emplace_back("If-None-Match", "*");
+  if (!mode.version().empty()) headers.emplace_back("If-Match", mode.version());
+}
+
+std::string quoted_etag(const std::string& etag) {
+  return etag.empty() || etag.front() == '"' ? etag : "\"" + etag + "\"";
+}
+
 void sort_by_key(BucketPage& page) {
   std::sort(page.objects.begin(), page.objects.end(),
             [](const ObjectInfo& a, const ObjectInfo& b) { return a.key < b.key; });

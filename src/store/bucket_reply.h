@@ -28,6 +28,11 @@ Code code_of_status(int status);
 std::string refusal_text(const std::string& doing, Code code, int status, const std::string& told,
                          const std::string& name);
 
+// The header that asks for what `mode` asks for, where ETags are versions.
+void add_condition(Headers& headers, const Write& mode);
+// An ETag as replies have it, with its quotation marks; "" stays "".
+std::string quoted_etag(const std::string& etag);
+
 void sort_by_key(BucketPage& page);
 
 // For how long the service has asked callers to stay away (Retry-After). Thread-safe.

@@ -30,12 +30,18 @@ class FakeBucket : public Bucket {
   uint64_t uploaded_in = 0;  // what part_size() gives
   bool ranges = true;
   bool listed_versions = true;
+  bool conditions = true;  // on versions; else they are ignored
   size_t page = 1000;
 
   void set(const std::string& key, Object object) {
     std::lock_guard lock(mutex_);
     if (object.version.empty()) object.version = "v" + std::to_string(++versions_);
     objects_[key] = std::move(object);
+  }
+  // What the last upload in parts was told beforehand.
+  std::optional<uint32_t> begun_with() const {
+    std::lock_guard lock(mutex_);
+    return begun_with_;
   }
   std::map<std::string, std::string> all() const {
     std::lock_guard lock(mutex_);
@@ -49,13 +55,14 @@ class FakeBucket : public Bucket {
     return found == asked_.end() ? 0 : found->second;
   }
 
-  Status put(const std::string& key, std::string_view bytes, uint32_t, Write mode) override {
+  Result<std::string> put(const std::string& key, std::string_view bytes, uint32_t,
+                          Write mode) override {
     BATON_TRY(note("put", key));
     std::lock_guard lock(mutex_);
-    if (mode == Write::if_absent && objects_.contains(key))
-      return Error{Code::exists, key + " exists", ""};
+    bool refused = mode == Write::if_absent ? objects_.contains(key) : differs(key, mode.version());
+    if (refused) return Error{Code::exists, key + " exists", ""};
     objects_[key] = {std::string(bytes), "v" + std::to_string(++versions_), "", true};
-    return {};
+    return objects_[key].version;
   }
   Result<BucketObject> get(const std::string& key, const std::optional<BucketRange>& range,
                            const std::string& expected,
@@ -75,9 +82,12 @@ class FakeBucket : public Bucket {
     BATON_ASSIGN(Object object, find(key));
     return told(object);
   }
-  Status remove(const std::string& key) override {
+  Status remove(const std::string& key) override { return remove_version(key, ""); }
+  Status remove_version(const std::string& key, const std::string& version) override {
     BATON_TRY(note("remove", key));
     std::lock_guard lock(mutex_);
+    if (objects_.contains(key) && differs(key, version))
+      return Error{Code::exists, key + " is another one", ""};
     objects_.erase(key);
     return {};
   }
@@ -98,8 +108,10 @@ class FakeBucket : public Bucket {
     return found;
   }
 
-  Result<std::string> begin_upload(const std::string& key, std::optional<uint32_t>) override {
+  Result<std::string> begin_upload(const std::string& key, std::optional<uint32_t> crc) override {
     BATON_TRY(note("put", key));
+    std::lock_guard lock(mutex_);
+    begun_with_ = crc;
     return std::string("upload");
   }
   Result<BucketPart> upload_part(const std::string& key, const std::string&, int number,
@@ -109,8 +121,9 @@ class FakeBucket : public Bucket {
     parts_[key][number] = bytes;
     return BucketPart{std::to_string(number), crc};
   }
-  Status finish_upload(const std::string& key, const std::string&, const std::vector<BucketPart>&,
-                       uint32_t crc, Write mode) override {
+  Result<std::string> finish_upload(const std::string& key, const std::string&,
+                                    const std::vector<BucketPart>&, uint32_t crc,
+                                    Write mode) override {
     std::string whole;
     {
       std::lock_guard lock(mutex_);
@@ -140,6 +153,11 @@ class FakeBucket : public Bucket {
     }
     return before ? before(what, key) : Status();
   }
+  bool differs(const std::string& key, const std::string& version) const {
+    auto found = objects_.find(key);
+    return conditions && !version.empty() &&
+           (found == objects_.end() || found->second.version != version);
+  }
   Result<Object> find(const std::string& key) const {
     std::lock_guard lock(mutex_);
     auto found = objects_.find(key);
@@ -155,6 +173,7 @@ class FakeBucket : public Bucket {
   std::map<std::string, Object> objects_;
   std::map<std::string, std::map<int, std::string>> parts_;
   std::map<std::string, size_t> asked_;
+  std::optional<uint32_t> begun_with_;
   int versions_ = 0;
 };
 

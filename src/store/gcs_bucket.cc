@@ -58,7 +58,8 @@ class GcsBucket : public Bucket {
       : place_(place), http_(std::move(http)), credentials_(std::move(credentials)), hold_(clock) {}
 
   // The service compares the checksum in the object's metadata before it keeps anything.
-  Status put(const std::string& key, std::string_view bytes, uint32_t crc, Write mode) override {
+  Result<std::string> put(const std::string& key, std::string_view bytes, uint32_t crc,
+                          Write mode) override {
     const std::string boundary = "baton-" + new_nonce();
     Json metadata{{"name", full(key)}, {"crc32c", crc32c_text(crc)}};
     Call call{"POST", "/upload/storage/v1/b/" + percent_encode(place_.bucket) + "/o",
@@ -69,9 +70,9 @@ class GcsBucket : public Bucket {
                 "\r\nContent-Type: application/octet-stream\r\n\r\n";
     call.bytes = bytes;
     call.tail = "\r\n--" + boundary + "--\r\n";
-    auto reply = send(call);
-    if (!reply.ok()) return reply.error();
-    return {};
+    BATON_ASSIGN(HttpResponse reply, send(call));
+    auto made = read_json(reply, call.doing);  // it is written, whatever has become of the reply
+    return made.ok() ? get_string(*made, "generation") : std::string();
   }
 
   Result<BucketObject> get(const std::string& key, const std::optional<BucketRange>& range,
@@ -101,7 +102,14 @@ class GcsBucket : public Bucket {
     return read_object(*reply, key);
   }
 
-  Status remove(const std::string& key) override { return remove_one(key, ""); }
+  Status remove(const std::string& key) override { return remove_version(key, ""); }
+
+  Status remove_version(const std::string& key, const std::string& version) override {
+    std::string query = version.empty() ? "" : "ifGenerationMatch=" + percent_encode(version);
+    auto reply = send({"DELETE", object_path(key), query, "removing " + key});
+    if (!reply.ok() && !reply.is(Code::not_found)) return reply.error();
+    return {};
+  }
 
   Result<BucketPage> list(const std::string& prefix, const std::string& after,
                           const std::string& token, bool fold, size_t limit) override {
@@ -129,17 +137,18 @@ class GcsBucket : public Bucket {
     return BucketPart{name, crc};
   }
 
-  Status finish_upload(const std::string& key, const std::string& upload,
-                       const std::vector<BucketPart>& parts, uint32_t crc, Write mode) override {
+  Result<std::string> finish_upload(const std::string& key, const std::string& upload,
+                                    const std::vector<BucketPart>& parts, uint32_t crc,
+                                    Write mode) override {
     std::vector<std::string> pieces;
     for (const BucketPart& part : parts) pieces.push_back(part.tag);
     for (char level = 'q'; pieces.size() > kMostSources; ++level) {
       BATON_ASSIGN(pieces, compose_groups(upload, std::string(1, level), pieces));
     }
-    BATON_TRY(compose(key, pieces, mode, crc));
+    BATON_ASSIGN(std::string generation, compose(key, pieces, mode, crc));
     Status ignored = sweep(upload);  // what stays is invisible, and a lifecycle rule's to remove
     (void)ignored;
-    return {};
+    return generation;
   }
 
   Status abort_upload(const std::string&, const std::string& upload) override {
@@ -170,8 +179,9 @@ class GcsBucket : public Bucket {
   std::string object_path(const std::string& key) const {
     return bucket_path() + "/" + percent_encode(full(key));
   }
-  static std::string condition(Write mode) {
-    return mode == Write::if_absent ? "&ifGenerationMatch=0" : "";
+  static std::string condition(const Write& mode) {
+    if (mode == Write::if_absent) return "&ifGenerationMatch=0";
+    return mode.version().empty() ? "" : "&ifGenerationMatch=" + percent_encode(mode.version());
   }
   static std::string part_name(const std::string& upload, const std::string& level, size_t number) {
     std::string digits = std::to_string(number);
@@ -255,17 +265,10 @@ class GcsBucket : public Bucket {
     return page;
   }
 
-  Status remove_one(const std::string& key, const std::string& generation) {
-    std::string query = generation.empty() ? "" : "ifGenerationMatch=" + percent_encode(generation);
-    auto reply = send({"DELETE", object_path(key), query, "removing " + key});
-    if (!reply.ok() && !reply.is(Code::not_found)) return reply.error();
-    return {};
-  }
-
-  // One object of up to 32 others. `crc` of the result, where it is to be verified: the service
-  // does not do that.
-  Status compose(const std::string& key, const std::vector<std::string>& pieces, Write mode,
-                 std::optional<uint32_t> crc) {
+  // One object of up to 32 others; returns its generation. `crc` of the result, where it is to be
+  // verified: the service does not do that.
+  Result<std::string> compose(const std::string& key, const std::vector<std::string>& pieces,
+                              const Write& mode, std::optional<uint32_t> crc) {
     Json sources = Json::array();
     for (const std::string& piece : pieces) sources.push_back(Json{{"name", full(piece)}});
     Call call{"POST", object_path(key) + "/compose",
@@ -275,13 +278,14 @@ class GcsBucket : public Bucket {
                                {"sourceObjects", sources}});
     call.expect = 512ull << 20;
     BATON_ASSIGN(HttpResponse reply, send(call));
-    if (!crc) return {};
+    if (!crc) return std::string();
     auto made = read_object(reply, key);
-    if (made.ok() && made->crc32c == crc) return {};
-    // The reply or the object is damaged: asking once more tells which.
+    if (made.ok() && made->crc32c == crc) return made->version;
+    // The reply or the object is damaged: asking once more tells which. Another version is somebody
+    // else's.
     BATON_ASSIGN(BucketObject there, head(key));
-    if (there.crc32c == crc) return {};
-    BATON_TRY(remove_one(key, there.version));
+    if (there.crc32c == crc) return there.version;
+    if (made.ok() && made->version == there.version) BATON_TRY(remove_version(key, there.version));
     return Error{Code::transient, what(call) + ": its checksum is not that of its parts", ""};
   }
 
@@ -298,7 +302,8 @@ class GcsBucket : public Bucket {
           made[index] = part_name(upload, level, index);
           std::vector<std::string> group(pieces.begin() + static_cast<long>(begin),
                                          pieces.begin() + static_cast<long>(end));
-          return compose(made[index], group, Write::replace, std::nullopt);
+          auto composed = compose(made[index], group, Write::replace, std::nullopt);
+          return composed.ok() ? Status() : composed.error();
         },
         [] { return Status(); }));
     return made;
@@ -312,7 +317,7 @@ class GcsBucket : public Bucket {
       std::mutex mutex;
       std::vector<std::string> failed;
       auto remove_part = [&](int, size_t index) -> Status {
-        Status removed = remove_one(left[index], "");
+        Status removed = remove(left[index]);
         std::lock_guard lock(mutex);
         if (removed.ok()) return {};
         failed.push_back(left[index]);

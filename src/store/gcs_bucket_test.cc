@@ -87,6 +87,18 @@ TEST_F(GcsBucketTest, AnUploadCarriesItsConditionAndChecksum) {
   EXPECT_EQ(asked(1).header("x-goog-user-project"), "mine");
 }
 
+TEST_F(GcsBucketTest, AGenerationIsAConditionAndComesBack) {
+  replies({{.body = R"({"generation": "17"})"}});
+  EXPECT_EQ(*bucket()->put("k", "x", crc32c("x"), Write::if_version("16")), "17");
+  EXPECT_NE(asked(0).target.find("&ifGenerationMatch=16"), std::string::npos);
+  EXPECT_TRUE(bucket()->remove_version("k", "17").ok());
+  EXPECT_EQ(asked(1).target, "/storage/v1/b/b/o/p%2Fk?ifGenerationMatch=17");
+  replies({{.body = "garbled"}});  // it is written all the same
+  EXPECT_EQ(*bucket()->put("k", "x", crc32c("x"), Write::replace), "");
+  replies({{.status = 412, .body = R"({"error": {"errors": [{"reason": "conditionNotMet"}]}})"}});
+  EXPECT_TRUE(bucket()->remove_version("k", "17").is(Code::exists));
+}
+
 TEST_F(GcsBucketTest, ADownloadTellsSizeChecksumAndGeneration) {
   replies({{.status = 206,
             .body = "ell",
@@ -198,6 +210,12 @@ TEST_F(GcsBucketTest, AComposedObjectIsVerified) {
       bucket()->finish_upload("k", "u", {{"tmp/x", 5}}, 5, Write::if_absent).is(Code::transient));
   EXPECT_EQ(asked(before + 2).method, "DELETE");
   EXPECT_EQ(asked(before + 2).target, "/storage/v1/b/b/o/p%2Fk?ifGenerationMatch=8");
+  // What somebody else has written meanwhile is left.
+  before = server_.requests().size();
+  replies({resource_reply(wrong, "8"), resource_reply(wrong, "9"), none});
+  EXPECT_TRUE(
+      bucket()->finish_upload("k", "u", {{"tmp/x", 5}}, 5, Write::if_absent).is(Code::transient));
+  EXPECT_EQ(server_.requests().size(), before + 2);
 }
 
 TEST_F(GcsBucketTest, PartsThatCannotBeRemovedAreTriedAgain) {

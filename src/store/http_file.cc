@@ -103,8 +103,11 @@ class HttpFile : public Bucket {
     return page;
   }
 
-  Status put(const std::string&, std::string_view, uint32_t, Write) override { return read_only(); }
+  Result<std::string> put(const std::string&, std::string_view, uint32_t, Write) override {
+    return read_only().error();
+  }
   Status remove(const std::string&) override { return read_only(); }
+  Status remove_version(const std::string&, const std::string&) override { return read_only(); }
   Result<std::string> begin_upload(const std::string&, std::optional<uint32_t>) override {
     return read_only().error();
   }
@@ -112,9 +115,9 @@ class HttpFile : public Bucket {
                                  uint32_t) override {
     return read_only().error();
   }
-  Status finish_upload(const std::string&, const std::string&, const std::vector<BucketPart>&,
-                       uint32_t, Write) override {
-    return read_only();
+  Result<std::string> finish_upload(const std::string&, const std::string&,
+                                    const std::vector<BucketPart>&, uint32_t, Write) override {
+    return read_only().error();
   }
   Status abort_upload(const std::string&, const std::string&) override { return read_only(); }
 

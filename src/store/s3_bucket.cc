@@ -80,15 +80,15 @@ class S3Bucket : public Bucket {
         server_clock_(clock),
         hold_(clock) {}
 
-  Status put(const std::string& key, std::string_view bytes, uint32_t crc, Write mode) override {
+  Result<std::string> put(const std::string& key, std::string_view bytes, uint32_t crc,
+                          Write mode) override {
     Call call{"PUT", key, "", {}, bytes, "writing " + key, 0, nullptr};
     call.headers.emplace_back("Content-Type", "application/octet-stream");
     call.headers.emplace_back("x-amz-checksum-crc32c", crc32c_text(crc));
     call.headers.emplace_back(kMetaCrc, crc32c_text(crc));
-    if (mode == Write::if_absent) call.headers.emplace_back("If-None-Match", "*");
-    auto reply = send(call);
-    if (!reply.ok()) return reply.error();
-    return {};
+    add_condition(call.headers, mode);
+    BATON_ASSIGN(HttpResponse reply, send(call));
+    return reply.header("ETag");
   }
 
   Result<BucketObject> get(const std::string& key, const std::optional<BucketRange>& range,
@@ -125,8 +125,12 @@ class S3Bucket : public Bucket {
     return parse_decimal(reply->header("Content-Length")).value_or(0);
   }
 
-  Status remove(const std::string& key) override {
-    auto reply = send({"DELETE", key, "", {}, {}, "removing " + key, 0, nullptr});
+  Status remove(const std::string& key) override { return remove_version(key, ""); }
+
+  Status remove_version(const std::string& key, const std::string& version) override {
+    Call call{"DELETE", key, "", {}, {}, "removing " + key, 0, nullptr};
+    add_condition(call.headers, Write::if_version(version));
+    auto reply = send(call);
     if (!reply.ok() && !reply.is(Code::not_found)) return reply.error();
     return {};
   }
@@ -174,8 +178,9 @@ class S3Bucket : public Bucket {
     return BucketPart{tag, crc};
   }
 
-  Status finish_upload(const std::string& key, const std::string& upload,
-                       const std::vector<BucketPart>& parts, uint32_t crc, Write mode) override {
+  Result<std::string> finish_upload(const std::string& key, const std::string& upload,
+                                    const std::vector<BucketPart>& parts, uint32_t crc,
+                                    Write mode) override {
     std::string body =
         "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
     for (size_t i = 0; i < parts.size(); ++i)
@@ -190,13 +195,15 @@ class S3Bucket : public Bucket {
     call.headers.emplace_back("Content-Type", "application/xml");
     call.headers.emplace_back("x-amz-checksum-crc32c", crc32c_text(crc));
     call.headers.emplace_back("x-amz-checksum-type", "FULL_OBJECT");
-    if (mode == Write::if_absent) call.headers.emplace_back("If-None-Match", "*");
-    auto reply = send(call);
-    if (!reply.ok()) return reply.error();
+    add_condition(call.headers, mode);
+    BATON_ASSIGN(HttpResponse reply, send(call));
     // The status is sent before the work is done; an error then stands in the body.
-    if (!is_s3_error_body(reply->body)) return {};
-    reply->status = 500;
-    return classify_s3(*reply, what(call)).error;
+    if (is_s3_error_body(reply.body)) {
+      reply.status = 500;
+      return classify_s3(reply, what(call)).error;
+    }
+    BATON_ASSIGN(Xml done, parse_xml(reply.body, name() + ": the reply"));
+    return quoted_etag(done.at("ETag"));
   }
 
   Status abort_upload(const std::string& key, const std::string& upload) override {

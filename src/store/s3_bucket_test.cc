@@ -151,7 +151,7 @@ TEST_F(S3BucketTest, RepliesAreClassified) {
   };
   for (const Answer& answer : answers) {
     replies({answer.reply});
-    Status status = bucket()->put("k", "x", crc32c("x"), Write::if_absent);
+    auto status = bucket()->put("k", "x", crc32c("x"), Write::if_absent);
     EXPECT_TRUE(status.is(answer.code)) << status.error().text();
     EXPECT_EQ(status.error().text().find("very-secret"), std::string::npos);
     EXPECT_NE(status.error().message.find("s3://b/p/q"), std::string::npos);
@@ -287,6 +287,27 @@ TEST_F(S3BucketTest, ThatABucketHasPassedIsRemembered) {
   EXPECT_EQ(asked(), 4u);  // twice, removed, and the object itself
   EXPECT_TRUE(store(options)->create("k", "x").is(Code::exists));
   EXPECT_EQ(asked(), 5u);
+}
+
+TEST_F(S3BucketTest, AVersionIsAConditionAndComesBack) {
+  replies({{.headers = {{"ETag", "\"2\""}}},
+           {.body = "<CompleteMultipartUploadResult><ETag>&quot;3-1&quot;</ETag>"
+                    "</CompleteMultipartUploadResult>"},
+           {.body = "<CompleteMultipartUploadResult><ETag>3-1</ETag>"
+                    "</CompleteMultipartUploadResult>"},
+           {.status = 204}});
+  const Write first = Write::if_version("\"1\"");
+  EXPECT_EQ(*bucket()->put("k", "x", crc32c("x"), first), "\"2\"");
+  for (int i = 0; i < 2; ++i)
+    EXPECT_EQ(*bucket()->finish_upload("k", "u", {{"\"1\"", 0}}, 0, first), "\"3-1\"");
+  EXPECT_TRUE(bucket()->remove_version("k", "\"1\"").ok());
+  for (size_t i : {0, 1, 2, 3}) EXPECT_EQ(server_.requests().at(i).header("If-Match"), "\"1\"");
+  EXPECT_EQ(server_.requests().at(0).header("If-None-Match"), "");
+  EXPECT_TRUE(bucket()->remove("k").ok());
+  EXPECT_EQ(server_.requests().at(4).header("If-Match"), "");
+  replies({error_reply(412, "PreconditionFailed")});
+  EXPECT_TRUE(bucket()->put("k", "x", crc32c("x"), first).is(Code::exists));
+  EXPECT_TRUE(bucket()->remove_version("k", "\"1\"").is(Code::exists));
 }
 
 TEST_F(S3BucketTest, AnErrorBehindStatus200IsAnError) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "os/clock.h"
@@ -56,24 +57,45 @@ struct ByteSource {
   uint64_t size = 0;
   bool in_memory = false;  // view() never uses scratch
   std::function<Result<std::string_view>(uint64_t offset, uint64_t size, char* scratch)> view;
+  std::optional<uint32_t> crc32c{};  // of all of it, where somebody has read it before
 };
 ByteSource memory_source(std::string_view bytes);
 // An open file of `size` bytes; `path` for errors. A file that is shorter by then is
 // Code::transient.
 ByteSource file_source(int fd, uint64_t size, const std::string& path);
 
+// Reads it once through; returns its CRC-32C.
+Result<uint32_t> crc_of(const ByteSource& source);
+
+// How an object of `bytes` bytes travels: in parts of which every service takes so many, and in so
+// few at once that a source that is not in memory takes 64 MiB, or one part where that is more
+// (above 640 GiB).
+struct PartPlan {
+  uint64_t size = 0;  // of each part but the last
+  int workers = 1;
+};
+PartPlan plan_parts(uint64_t bytes, const TransferOptions& options);
+
 // Takes received bytes by position, from several threads, in any order; a piece may come twice.
 using ByteTarget = std::function<Status(uint64_t offset, std::string_view bytes)>;
 
-// Uploads an object: in one request when it is small, else in parts. Returns its CRC-32C. Memory:
-// `parallel` parts at most, none for a source in memory. On error nothing of it is left (an abort
-// that fails as well leaves parts that nobody sees).
-Result<uint32_t> upload(Bucket& bucket, BucketRetry& retry, const TransferOptions& options,
+struct Uploaded {
+  uint32_t crc32c = 0;
+  std::string version;  // "": not known
+};
+
+// Uploads an object: in one request when it is small, else in parts. A source whose CRC-32C is not
+// known is read twice for parts, as services that have no checksums must be told it before the
+// first of them. Memory: see plan_parts; none for a source in memory. On error nothing of it is
+// left (an abort that fails as well leaves parts that nobody sees). Code::transient when the source
+// does not give the same bytes twice.
+Result<Uploaded> upload(Bucket& bucket, BucketRetry& retry, const TransferOptions& options,
                         const std::string& key, const ByteSource& source, Write mode);
 
 // Downloads an object whole: the first part in one request, and what is left of a large one by
-// parallel ranges of the same version. Verified by its CRC-32C where the service knows it. Returns
-// what it was. Code::invalid when it is larger than `limit`; nothing was given to `to` then.
+// parallel ranges of the same version. Verified by its CRC-32C where the service knows it, and read
+// up to three times where it differs. Returns what it was, with the CRC-32C of what came.
+// Code::invalid when it is larger than `limit`; nothing was given to `to` then.
 Result<BucketObject> download(Bucket& bucket, BucketRetry& retry, const TransferOptions& options,
                               const std::string& key, uint64_t limit, const ByteTarget& to);
 
