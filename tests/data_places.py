@@ -1,18 +1,22 @@
-"""What the tests of data have in common: the same bucket in each of the three clouds, and what a server behind it was asked."""
+"""What the tests of data and of results have in common: the same bucket in each of the three clouds, and what a server behind it
+was asked."""
 import base64
 import contextlib
 import hashlib
+import json
+import re
 import struct
+import urllib.error
 import urllib.parse
 import urllib.request
 
 import pytest
 
 from azurite import ACCOUNT
-from fault_proxy import FaultProxy
+from fault_proxy import FaultProxy, xml_errors
 from test_azure import cloud as az_cloud, server as az_server
-from test_gcs import cloud as gs_cloud, gcs
-from test_s3 import cloud, s3
+from test_gcs import cloud as gs_cloud, gcs, json_errors
+from test_s3 import aws, cloud, s3
 
 server = az_server
 
@@ -44,7 +48,10 @@ def crc32c(data):
 
 
 class Place:
-    """A bucket that data lies in. `cli`: a Cli with a store and credentials there; `url`: the server's."""
+    """Buckets of one cloud. `cli`: a Cli with a store and credentials there; `url`: the server's. `denied` and `expired` are the
+    faults with which it refuses for good, and until there are new credentials."""
+
+    errors = staticmethod(xml_errors)
 
     def __init__(self, cli, url):
         self.cli, self.url = cli, url
@@ -67,15 +74,35 @@ class Place:
             ranged = headers.get("Range") or "bytes=0-"
             return plan(name, int(ranged.removeprefix("bytes=").split("-")[0]))
 
-        proxy = FaultProxy(self.url, note)
-        proxy.read = {}
+        with self.through(note) as proxy:
+            proxy.read = {}
+            yield proxy
+
+    @contextlib.contextmanager
+    def through(self, plan):
+        """The same with a plan as FaultProxy has it, for all requests."""
         before = self.cli.env
-        with proxy:
+        with FaultProxy(self.url, plan, errors=self.errors) as proxy:
             self.cli.env = {**before, **self.endpoint(proxy.url)}
             try:
                 yield proxy
             finally:
                 self.cli.env = before
+
+    def get(self, name, bucket="store"):
+        """The object's bytes; None where there is none."""
+        try:
+            return self.read(name, bucket)
+        except urllib.error.HTTPError as error:
+            assert error.code == 404, error
+            return None
+
+    def make(self, bucket):
+        """A bucket of that name, if there is none."""
+        try:
+            self.create(bucket)
+        except urllib.error.HTTPError as error:
+            assert error.code == 409, error
 
     def object_read(self, method, path):
         """The name below the bucket, of a request that reads an object of a test's data; else None."""
@@ -89,12 +116,28 @@ class Place:
 
 
 class S3Place(Place):
-    root, bucket = "s3://store", "/store/"
+    scheme, root, bucket = "s3://", "s3://store", "/store/"
+    denied, expired = "AccessDenied", "ExpiredToken"
 
-    def put(self, name, content, checksum=False):
+    def create(self, bucket):
+        urllib.request.urlopen(plain("PUT", f"{self.url}/{bucket}"), timeout=60).close()
+
+    def read(self, name, bucket):
+        with urllib.request.urlopen(plain("GET", f"{self.url}/{bucket}/{urllib.parse.quote(name)}"), timeout=60) as reply:
+            return reply.read()
+
+    def names(self, prefix, bucket):
+        listing = aws(self.cli, "s3", "ls", "--recursive", f"s3://{bucket}/{prefix}")
+        return [line.split()[-1].removeprefix(prefix) for line in listing.splitlines()]
+
+    @staticmethod
+    def is_in(bucket, path):
+        return path.startswith(f"/{bucket}/")
+
+    def put(self, name, content, checksum=False, bucket="store"):
         """`checksum`: as baton stores it; moto keeps none of its own."""
         headers = {"x-amz-meta-baton-crc32c": base64.b64encode(struct.pack(">I", crc32c(content))).decode()} if checksum else {}
-        url = f"{self.url}/store/{urllib.parse.quote(name)}"
+        url = f"{self.url}/{bucket}/{urllib.parse.quote(name)}"
         urllib.request.urlopen(plain("PUT", url, content, headers), timeout=60).close()
 
     def endpoint(self, url):
@@ -102,10 +145,30 @@ class S3Place(Place):
 
 
 class GsPlace(Place):
-    root, bucket = "gs://store", "/store/o/"
+    scheme, root, bucket = "gs://", "gs://store", "/store/o/"
+    denied, expired = "Forbidden:403", "429"  # nobody signs on to the tests' server, so nothing expires
+    errors = staticmethod(json_errors)
 
-    def put(self, name, content, checksum=True):
-        url = f"{self.url}/upload/storage/v1/b/store/o?uploadType=media&name={urllib.parse.quote(name, safe='')}"
+    def create(self, bucket):
+        request = urllib.request.Request(f"{self.url}/storage/v1/b?project=p", json.dumps({"name": bucket}).encode(),
+                                         {"Content-Type": "application/json"}, method="POST")
+        urllib.request.urlopen(request, timeout=60).close()
+
+    def read(self, name, bucket):
+        url = f"{self.url}/storage/v1/b/{bucket}/o/{urllib.parse.quote(name, safe='')}?alt=media"
+        with urllib.request.urlopen(url, timeout=60) as reply:
+            return reply.read()
+
+    def names(self, prefix, bucket):
+        with urllib.request.urlopen(f"{self.url}/storage/v1/b/{bucket}/o?prefix={urllib.parse.quote(prefix)}", timeout=60) as reply:
+            return [item["name"].removeprefix(prefix) for item in json.load(reply)["items"]]
+
+    @staticmethod
+    def is_in(bucket, path):
+        return f"/b/{bucket}/o" in path
+
+    def put(self, name, content, checksum=True, bucket="store"):
+        url = f"{self.url}/upload/storage/v1/b/{bucket}/o?uploadType=media&name={urllib.parse.quote(name, safe='')}"
         kind = {"Content-Type": "application/octet-stream"}
         urllib.request.urlopen(urllib.request.Request(url, content, kind, method="POST"), timeout=60).close()
 
@@ -118,17 +181,32 @@ class GsPlace(Place):
 
 
 class AzPlace(Place):
-    root, bucket = f"az://{ACCOUNT}/store", f"/{ACCOUNT}/store/"
+    scheme, root, bucket = f"az://{ACCOUNT}/", f"az://{ACCOUNT}/store", f"/{ACCOUNT}/store/"
+    denied, expired = "AuthorizationPermissionMismatch:403", "InvalidAuthenticationInfo:401"
 
     def __init__(self, cli, one):
         super().__init__(cli, one.url.removesuffix("/" + ACCOUNT))
         self.one = one
 
-    def put(self, name, content, checksum=False):
+    def create(self, bucket):
+        self.one.request("PUT", f"/{bucket}?restype=container")
+
+    def read(self, name, bucket):
+        return self.one.request("GET", f"/{bucket}/{urllib.parse.quote(name)}")
+
+    def names(self, prefix, bucket):
+        listing = self.one.request("GET", f"/{bucket}?restype=container&comp=list&prefix={urllib.parse.quote(prefix)}").decode()
+        return [name.removeprefix(prefix) for name in re.findall("<Name>([^<]*)</Name>", listing)]
+
+    @staticmethod
+    def is_in(bucket, path):
+        return path.startswith(f"/{ACCOUNT}/{bucket}/")
+
+    def put(self, name, content, checksum=False, bucket="store"):
         kind = {"x-ms-blob-type": "BlockBlob", "Content-Type": "application/octet-stream"}
         if checksum:
             kind["x-ms-meta-baton_crc32c"] = base64.b64encode(struct.pack(">I", crc32c(content))).decode()
-        self.one.request("PUT", f"/store/{urllib.parse.quote(name)}", kind, content)
+        self.one.request("PUT", f"/{bucket}/{urllib.parse.quote(name)}", kind, content)
 
     def endpoint(self, url):
         return {"AZURE_STORAGE_SERVICE_ENDPOINT": f"{url}/{ACCOUNT}"}
