@@ -9,6 +9,7 @@
 
 #include "agent/agent.h"
 #include "agent/courier.h"
+#include "agent/errands.h"
 #include "agent/heart.h"
 #include "agent/policy.h"
 #include "agent/program_socket.h"
@@ -75,6 +76,9 @@ struct Attempt {
   std::string reason;  // of the ending, for people
   std::string results_dir;
   uint64_t peak_memory = 0;
+  // At the store. While the program runs, history, log and metrics are theirs; after finish() they
+  // are anybody's again. The last member: they are over before anything else goes.
+  Errands errands;
 
   Attempt(AgentParts& agent_parts, History job_history)
       : parts(agent_parts), history(std::move(job_history)), identity(AgentIdentity::self()) {}
@@ -101,10 +105,14 @@ Status stage_attempt(Attempt& attempt);
 Status start_program(Attempt& attempt);
 // watch.cc: until the program has ended and its output is drained.
 Status watch_program(Attempt& attempt);
-// commit.cc: appends `committed` for a capture, drops what is no longer kept.
-Status record_commit(Attempt& attempt, const Captured& captured);
-// commit.cc: deletes what no kept commit names any more. Never beside a capture of this attempt.
-Status drop_old_commits(Attempt& attempt);
+// commit.cc: appends `committed` for a capture, and gives the milliseconds that took.
+Result<int64_t> record_commit(Attempt& attempt, const Captured& captured);
+// commit.cc: what was recorded is the newest commit from now on.
+Status adopt_commit(Attempt& attempt, const Captured& captured, int64_t recording_ms);
+// commit.cc: deletes what none of the kept commits names any more, until `cancelled` says true.
+// Never beside a capture of this attempt.
+Status drop_old_commits(Attempt& attempt, const std::vector<Manifest>& kept,
+                        const std::function<bool()>& cancelled);
 // commit.cc: bytes in the metrics file now.
 uint64_t metrics_size(const AttemptPaths& paths);
 // commit.cc: the commit after the program's end, where it is wanted.

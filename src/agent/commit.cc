@@ -42,7 +42,7 @@ uint64_t metrics_size(const AttemptPaths& paths) {
   return regular ? static_cast<uint64_t>(info.st_size) : 0;
 }
 
-Status record_commit(Attempt& attempt, const Captured& captured) {
+Result<int64_t> record_commit(Attempt& attempt, const Captured& captured) {
   const int64_t begin = attempt.parts.clock.mono_ms();
   // Readers cut the metrics stream at the commit's position: it must reach that far first.
   BATON_TRY(attempt.metrics->pump(true));
@@ -55,8 +55,11 @@ Status record_commit(Attempt& attempt, const Captured& captured) {
   event.commit_ms = captured.took_ms;
   auto recorded = append_own(attempt, event);
   if (!recorded.ok()) return recorded.error();
+  return attempt.parts.clock.mono_ms() - begin;
+}
+
+Status adopt_commit(Attempt& attempt, const Captured& captured, int64_t recording_ms) {
   // At the end of an attempt as much comes again: the rest of the output, and `ended`.
-  const int64_t recording_ms = attempt.parts.clock.mono_ms() - begin;
   attempt.commit_clock.record(captured.bytes, captured.new_bytes,
                               captured.took_ms + 2 * recording_ms);
   ObjectStore& store = attempt.parts.ledger.store();
@@ -70,12 +73,13 @@ Status record_commit(Attempt& attempt, const Captured& captured) {
   return {};
 }
 
-Status drop_old_commits(Attempt& attempt) {
-  bool full = attempt.kept.size() >= static_cast<size_t>(attempt.spec().checkpoint_keep);
+Status drop_old_commits(Attempt& attempt, const std::vector<Manifest>& kept,
+                        const std::function<bool()>& cancelled) {
+  bool full = kept.size() >= static_cast<size_t>(attempt.spec().checkpoint_keep);
   malloc_trim(0);  // the capture's buffers: the agent stays small beside the program
   if (!full) return {};
   // Through the committer, which then knows the names whose removal is in doubt.
-  auto collected = attempt.committer->collect(attempt.kept);
+  auto collected = attempt.committer->collect(kept, cancelled);
   return collected.ok() ? Status() : Status(collected.error());
 }
 
@@ -90,7 +94,9 @@ Status commit_finally(Attempt& attempt) {
   auto captured = attempt.committer->capture(attempt.roots(), attempt.next_seq, metrics_bytes,
                                              parts.clock.wall_ms(), options);
   if (!captured.ok()) return captured.error();
-  return record_commit(attempt, *captured);
+  attempt.errands.finish();
+  BATON_ASSIGN(int64_t took_ms, record_commit(attempt, *captured));
+  return adopt_commit(attempt, *captured, took_ms);
 }
 
 }  // namespace baton

@@ -106,6 +106,7 @@ void deliver_results(Attempt& attempt) {
 }
 
 void send_streams(Attempt& attempt) {
+  attempt.errands.finish();
   if (!attempt.log) return;
   Status log = attempt.log->flush();
   Status metrics = attempt.metrics->pump(true);

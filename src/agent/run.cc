@@ -62,9 +62,9 @@ Status start_program(Attempt& attempt) {
   spec.stderr_fd = err_write.get();
   const std::string& job = attempt.job().id;
   attempt.log = std::make_unique<StoreStream>(parts.ledger, job, "logs", attempt.number, 0);
-  attempt.metrics = std::make_unique<MetricsTail>(
-      attempt.paths.metrics + "/metrics.jsonl",
-      StoreStream(parts.ledger, job, "metrics", attempt.number, attempt.metrics_from));
+  attempt.metrics =
+      std::make_unique<MetricsTail>(attempt.paths.metrics + "/metrics.jsonl", parts.ledger, job,
+                                    attempt.number, attempt.metrics_from);
   BATON_ASSIGN(attempt.socket, ProgramSocket::listen(attempt.paths.socket));
   BATON_ASSIGN(attempt.container, parts.engine.start(spec));
   attempt.started_ms = parts.clock.mono_ms();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -11,7 +12,7 @@ namespace baton {
 
 // Collects bytes and appends them to a stream as chunks. A store that does not answer loses nothing
 // until the buffer (16 MiB) is full; then the oldest bytes not yet tried are dropped and a line in
-// the stream says so. Not thread-safe.
+// the stream says so. One thread may add while another one flushes.
 class StoreStream {
  public:
   StoreStream(Ledger& ledger, std::string job, std::string stream, int attempt, uint64_t offset)
@@ -21,16 +22,20 @@ class StoreStream {
         attempt_(attempt),
         offset_(offset) {}
   void add(std::string_view bytes);
-  // Sends what is there. On error all is kept for the next call.
+  // Sends what is there when it is called. On error all is kept for the next call.
   Status flush();
-  size_t waiting() const { return chunk_.size() + buffer_.size(); }
-  uint64_t offset() const { return offset_; }
+  size_t waiting() const;
+  // Where what was added last ends.
+  uint64_t end() const;
 
  private:
   Ledger& ledger_;
   std::string job_, stream_;
   int attempt_;
-  uint64_t offset_;    // of the chunk in flight, else of the buffer
+  bool next_chunk();
+
+  mutable std::mutex mutex_;  // of all that follows; the flushing thread alone changes the chunk
+  uint64_t offset_;           // of the chunk in flight, else of the buffer
   std::string chunk_;  // was handed to the store, no success seen yet: must be repeated exactly
   std::string buffer_;
   uint64_t dropped_ = 0;
@@ -40,8 +45,8 @@ class StoreStream {
 class MetricsTail {
  public:
   // `path` may not exist yet; reading begins at byte `offset`.
-  MetricsTail(std::string path, StoreStream stream)
-      : path_(std::move(path)), stream_(std::move(stream)) {}
+  MetricsTail(std::string path, Ledger& ledger, std::string job, int attempt, uint64_t offset)
+      : path_(std::move(path)), stream_(ledger, std::move(job), "metrics", attempt, offset) {}
   // Reads on and sends. Whole lines only, unless `all`.
   Status pump(bool all);
 

@@ -13,6 +13,10 @@ constexpr int64_t kDrainMs =
 
 constexpr int64_t kEstimateMs = 1'000;  // how often the final commit's time is predicted anew
 
+constexpr size_t kReadAtOnce = 1 << 20;   // of a stream, before something else is looked at
+constexpr size_t kSendEarly = 256 << 10;  // so much output is not kept until its time has come
+constexpr size_t kHeldBack = 8 << 20;     // so much, and the program waits for the store
+
 }  // namespace
 
 Watch::Watch(Attempt& attempt)
@@ -24,6 +28,7 @@ Watch::Watch(Attempt& attempt)
   next_periodic_ = parts_.clock.mono_ms() + a_.spec().checkpoint_every_ms;
   // `started` stands behind all that there was until then.
   const Summary& summary = a_.history.summary();
+  ran_before_ = summary.ran_ms;
   if (!summary.stop_requested && !summary.preempt_requested)
     next_requests_ = parts_.clock.mono_ms() + parts_.times.requests;
   a_.sources = parts_.make_notices(a_.paths.notice);
@@ -37,9 +42,16 @@ Watch::Watch(Attempt& attempt)
     });
 }
 
+Watch::~Watch() { given_up_ = in_haste_ = true; }
+
+// A program that prints faster than the store takes it waits; one whose store fails does not.
+bool Watch::holds_back() const {
+  return sending_ && !send_fails_ && !ended_ && a_.log->waiting() >= kHeldBack;
+}
+
 void Watch::read_output(Fd& fd, bool is_stderr) {
   char buffer[65536];
-  while (fd.valid()) {
+  for (size_t total = 0; fd.valid() && total < kReadAtOnce && !holds_back();) {
     ssize_t n = ::read(fd.get(), buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) return;
@@ -50,36 +62,45 @@ void Watch::read_output(Fd& fd, bool is_stderr) {
     std::string_view bytes(buffer, static_cast<size_t>(n));
     parts_.view.output(is_stderr, bytes);
     a_.log->add(bytes);
-    if (a_.log->waiting() > (1 << 20)) return;
+    total += bytes.size();
   }
 }
 
 void Watch::wait(int64_t timeout_ms) {
   std::vector<pollfd> fds = {{a_.container->exit_fd(), POLLIN, 0},
                              {inbox_->event.get(), POLLIN, 0},
-                             {capture_.fd(), POLLIN, 0}};
+                             {captures_.fd(), POLLIN, 0},
+                             {a_.errands.fd(), POLLIN, 0}};
   if (parts_.signal_fd >= 0) fds.push_back({parts_.signal_fd, POLLIN, 0});
-  if (a_.out.valid()) fds.push_back({a_.out.get(), POLLIN, 0});
-  if (a_.err.valid()) fds.push_back({a_.err.get(), POLLIN, 0});
+  for (const Fd* fd : {&a_.out, &a_.err})
+    if (fd->valid() && !holds_back()) fds.push_back({fd->get(), POLLIN, 0});
   socket_.add_to(fds);
   poll(fds.data(), fds.size(), static_cast<int>(std::clamp<int64_t>(timeout_ms, 0, 60'000)));
 }
 
-Status Watch::on_time(int64_t now) {
-  if (now >= next_requests_) {
-    next_requests_ = now + parts_.times.requests;
-    BATON_TRY(read_requests());
-  }
-  if (now >= next_flush_ || a_.log->waiting() > (256 << 10)) {
-    next_flush_ = now + parts_.times.flush;
-    Status log = a_.log->flush();
-    Status metrics = a_.metrics->pump(false);
+void Watch::send_output() {
+  sending_ = true;
+  next_flush_ = parts_.clock.mono_ms() + parts_.times.flush;
+  a_.errands.post([this, &a = a_]() -> Errands::After {
+    Status log = a.log->flush();
+    Status metrics = a.metrics->pump(false);
     for (const Status* status : {&log, &metrics})
       if (!status->ok())
-        parts_.log.debug(status->error().text());  // kept, and tried again at the next flush
-  }
+        a.parts.log.debug(status->error().text());  // kept, and tried again at the next flush
+    return [this, failed = !log.ok() || !metrics.ok()] {
+      sending_ = false;
+      send_fails_ = failed;
+      return Status();
+    };
+  });
+}
+
+void Watch::on_time(int64_t now) {
+  if (now >= next_requests_) ask_for_requests();
+  const bool much = a_.log->waiting() > kSendEarly && !send_fails_;
+  if (!sending_ && (now >= next_flush_ || much)) send_output();
   const auto& limit = a_.spec().timeout_ms;
-  int64_t ran = a_.history.summary().ran_ms + now - a_.started_ms;
+  int64_t ran = ran_before_ + now - a_.started_ms;
   if (limit && a_.end.cause == StopCause::none && ran >= *limit)
     ask_to_end(StopCause::timeout, "its timeout is over", now + a_.spec().grace_ms);
   if (deadline_ >= 0 && now >= next_estimate_) {
@@ -88,8 +109,19 @@ Status Watch::on_time(int64_t now) {
   }
   if (kill_at_ >= 0 && now >= kill_at_ && !a_.end.killed_by_agent)
     kill_program("its grace is over");
+  if (retry_capture_at_ >= 0 && now >= retry_capture_at_) start_capture();
   consider_periodic(now);
-  return {};
+}
+
+// Of all that was done elsewhere meanwhile; the first error.
+Status Watch::take_outcomes() {
+  Status first;
+  for (Errands* errands : {&a_.errands, &captures_})
+    while (auto after = errands->take()) {
+      Status outcome = (*after)();
+      if (first.ok()) first = outcome;
+    }
+  return first;
 }
 
 void Watch::end_of_program(const ContainerExit& exit) {
@@ -104,11 +136,9 @@ Status Watch::run() {
   Status status;
   while (!ended_) {
     int64_t now = parts_.clock.mono_ms();
-    if (Status timely = on_time(now); !timely.ok()) {
-      status = timely;
-      kill_program("the job is not ours any more");
-    }
-    int64_t next = std::min({next_requests_, next_flush_, now + 1'000});
+    on_time(now);
+    int64_t next = std::min(next_requests_, now + 1'000);
+    if (!sending_) next = std::min(next, next_flush_);
     if (kill_at_ >= 0 && !a_.end.killed_by_agent) next = std::min(next, kill_at_);
     if (retry_capture_at_ >= 0) next = std::min(next, retry_capture_at_);
     wait(next - now);
@@ -117,12 +147,17 @@ Status Watch::run() {
     read_signals();
     read_notices();
     read_program();
-    if (Status captured = finish_capture(); !captured.ok() && status.ok()) {
-      status = captured;
+    if (Status outcome = take_outcomes(); !outcome.ok() && status.ok()) {
+      status = outcome;
       kill_program("the job is not ours any more");
     }
     if (auto exit = a_.container->wait(0)) end_of_program(*exit);
   }
+  return status.ok() ? drain() : status;
+}
+
+// What the program has left: the rest of its output, and the capture that still runs.
+Status Watch::drain() {
   int64_t until = parts_.clock.mono_ms() + kDrainMs;
   while ((a_.out.valid() || a_.err.valid()) && parts_.clock.mono_ms() < until) {
     read_output(a_.out, false);
@@ -132,12 +167,15 @@ Status Watch::run() {
       if (fd->valid()) fds.push_back({fd->get(), POLLIN, 0});
     if (!fds.empty()) poll(fds.data(), fds.size(), 50);
   }
-  // A capture that still runs sees files that change no more; its result counts like any other.
-  while (capture_.busy() && status.ok()) {
-    pollfd done{capture_.fd(), POLLIN, 0};
-    poll(&done, 1, 1'000);
-    status = finish_capture();
+  // It sees files that change no more; its result counts like any other.
+  Status status;
+  while (capturing_ && status.ok()) {
+    pollfd done[] = {{captures_.fd(), POLLIN, 0}, {a_.errands.fd(), POLLIN, 0}};
+    poll(done, 2, 1'000);
+    status = take_outcomes();
   }
+  // Dropping old commits, unless there is no time for it.
+  if (status.ok()) captures_.finish();
   return status;
 }
 

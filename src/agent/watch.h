@@ -1,12 +1,13 @@
-// Watch: the loop beside the running program. Single-threaded; notices, the heartbeat and captures
-// come from other threads.
+// Watch: the loop beside the running program. It hears notices, and so it never waits for a store:
+// requests are asked for, output sent and commits recorded by the attempt's errands, commits taken
+// by errands of its own; notices and the heartbeat come from further threads.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <mutex>
 
 #include "agent/attempt.h"
-#include "agent/capture_thread.h"
 
 namespace baton {
 
@@ -14,6 +15,7 @@ class Watch {
  public:
   // The attempt was started: it has a container and a socket.
   explicit Watch(Attempt& attempt);
+  ~Watch();
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
   // Until the program has ended and all it printed has been read. Code::fenced: it was killed
@@ -24,12 +26,20 @@ class Watch {
   // watch.cc
   void wait(int64_t timeout_ms);
   void read_output(Fd& fd, bool is_stderr);
-  Status on_time(int64_t now);
+  bool holds_back() const;
+  void send_output();
+  void on_time(int64_t now);
+  Status take_outcomes();
+  Status drain();
   void end_of_program(const ContainerExit& exit);
   // watch_stop.cc: everything that makes the program end
   void read_signals();
   void read_notices();
-  Status read_requests();
+  void ask_for_requests();
+  struct Requests {
+    bool ours, stop, preempt;
+  };
+  Status on_requests(const Requests& asked);
   void on_notice(const Notice& notice);
   void on_cancelled(const Notice& notice);
   void write_preempt_file(StopCause cause, const std::string& why, int64_t left);
@@ -39,7 +49,11 @@ class Watch {
   // watch_commit.cc: commits while it runs
   void read_program();
   void start_capture();
-  Status finish_capture();
+  using Capture = std::shared_ptr<const Result<Captured>>;
+  void record(const Capture& capture, const CommittedLook& look);
+  Status on_recorded(const Captured& captured, const Result<int64_t>& took_ms,
+                     const CommittedLook& look);
+  void on_capture_failed(const Error& error);
   void answer_all(const std::string& line);
   void start_queued();
   void consider_periodic(int64_t now);
@@ -47,8 +61,6 @@ class Watch {
   Attempt& a_;
   AgentParts& parts_;
   ProgramSocket& socket_;
-  CaptureThread capture_;
-
   // What the sources' threads have heard. Sources outlive the watch: a notice is acknowledged after
   // the final commit.
   struct Inbox {
@@ -64,14 +76,21 @@ class Watch {
   int64_t deadline_ = -1;  // of the machine, or of our patience
   int64_t kill_at_ = -1;
   int64_t next_estimate_ = 0;
+  int64_t ran_before_ = 0;  // of earlier attempts
 
+  bool capturing_ = false;    // until the capture is recorded, or has failed
   std::vector<int> waiting_;  // clients that wait for the running capture
   std::vector<int> queued_;   // clients that asked while it ran
   int capture_tries_ = 0;
   int64_t retry_capture_at_ = -1;
-  CommittedLook before_capture_;
   std::optional<CommittedLook> last_look_;
   int64_t next_periodic_ = 0, next_requests_ = 0, next_flush_ = 0;
+  bool sending_ = false;     // output is on its way to the store
+  bool send_fails_ = false;  // … and did not arrive the last time
+
+  std::atomic<bool> given_up_{false};  // a commit is of no use any more
+  std::atomic<bool> in_haste_{false};  // what can wait is left: old commits stay
+  Errands captures_;                   // taking commits and dropping old ones; the last member
 };
 
 }  // namespace baton

@@ -23,7 +23,7 @@ void Watch::read_program() {
       a_.program_commits = true;
       if (a_.end.killed_by_agent) {
         socket_.answer(request.client, refusal("the time is up"));
-      } else if (capture_.busy() || retry_capture_at_ >= 0) {
+      } else if (capturing_ || retry_capture_at_ >= 0) {
         queued_.push_back(request.client);
       } else {
         waiting_.push_back(request.client);
@@ -37,10 +37,22 @@ void Watch::read_program() {
 
 void Watch::start_capture() {
   retry_capture_at_ = -1;
-  before_capture_ = {look_at_tree(a_.paths.checkpoint), look_at_tree(a_.paths.results),
-                     look_at_tree(a_.paths.metrics)};
-  capture_.start(*a_.committer, a_.roots(), a_.next_seq, metrics_size(a_.paths),
-                 parts_.clock.wall_ms());
+  capturing_ = true;
+  captures_.post([this, &a = a_, seq = a_.next_seq]() -> Errands::After {
+    CommittedLook look{look_at_tree(a.paths.checkpoint), look_at_tree(a.paths.results),
+                       look_at_tree(a.paths.metrics)};
+    CaptureOptions options;
+    options.cancelled = [this] { return given_up_.load(); };
+    auto capture = std::make_shared<const Result<Captured>>(a.committer->capture(
+        a.roots(), seq, metrics_size(a.paths), a.parts.clock.wall_ms(), options));
+    return [this, look, capture] {
+      if (capture->ok())
+        record(capture, look);
+      else
+        on_capture_failed(capture->error());
+      return Status();
+    };
+  });
 }
 
 void Watch::answer_all(const std::string& line) {
@@ -57,37 +69,45 @@ void Watch::start_queued() {
   }
 }
 
-Status Watch::finish_capture() {
-  if (retry_capture_at_ >= 0 && parts_.clock.mono_ms() >= retry_capture_at_ && !ended_)
-    start_capture();
-  auto result = capture_.take();
-  if (!result) return {};
+void Watch::record(const Capture& capture, const CommittedLook& look) {
+  a_.errands.post([this, &a = a_, capture, look]() -> Errands::After {
+    auto took_ms = record_commit(a, **capture);
+    return [this, capture, look, took_ms] { return on_recorded(**capture, took_ms, look); };
+  });
+}
+
+Status Watch::on_recorded(const Captured& captured, const Result<int64_t>& took_ms,
+                          const CommittedLook& look) {
+  capturing_ = false;
+  next_periodic_ = parts_.clock.mono_ms() + a_.spec().checkpoint_every_ms;
+  Status adopted = took_ms.ok() ? adopt_commit(a_, captured, *took_ms) : took_ms.error();
+  if (adopted.ok()) {
+    a_.committed = look;
+    answer_all(
+        dump_json(Json{{"ok", true}, {"commit", commit_name(captured.manifest.seq, a_.number)}}));
+    captures_.post([this, &a = a_, kept = a_.kept]() -> Errands::After {
+      Status dropped = drop_old_commits(a, kept, [this] { return in_haste_.load(); });
+      if (!dropped.ok()) a.parts.log.debug(dropped.error().text());  // it waits for the next time
+      return nullptr;
+    });
+  } else {
+    answer_all(refusal(adopted.error().message));
+    if (adopted.is(Code::fenced)) return adopted;
+    parts_.view.insist("the commit could not be recorded, the last one stays good: " +
+                       adopted.error().text());
+  }
+  start_queued();
+  return {};
+}
+
+void Watch::on_capture_failed(const Error& error) {
+  capturing_ = false;
   int64_t now = parts_.clock.mono_ms();
   next_periodic_ = now + a_.spec().checkpoint_every_ms;
-  if (result->ok()) {
-    Status recorded = record_commit(a_, **result);
-    if (recorded.ok()) {
-      a_.committed = before_capture_;
-      answer_all(dump_json(
-          Json{{"ok", true}, {"commit", commit_name((*result)->manifest.seq, a_.number)}}));
-      Status dropped = drop_old_commits(a_);
-      if (!dropped.ok())
-        parts_.log.debug(dropped.error().text());  // garbage waits for the next time
-      start_queued();
-      return {};
-    }
-    answer_all(refusal(recorded.error().message));
-    if (recorded.is(Code::fenced)) return recorded;
-    parts_.view.insist("the commit could not be recorded, the last one stays good: " +
-                       recorded.error().text());
-    start_queued();
-    return {};
-  }
-  const Error& error = result->error();
   bool changing = error.code == Code::transient;
   if (changing && !waiting_.empty() && ++capture_tries_ < kTries && !ended_) {
     retry_capture_at_ = now + kRetryMs;
-    return {};
+    return;
   }
   if (waiting_.empty() && changing) {
     next_periodic_ = now + parts_.times.quiet;  // caught in the middle of a write: look again soon
@@ -96,11 +116,10 @@ Status Watch::finish_capture() {
   }
   answer_all(refusal(error.message));
   start_queued();
-  return {};
 }
 
 void Watch::consider_periodic(int64_t now) {
-  if (a_.program_commits || capture_.busy() || now < next_periodic_ || ended_ ||
+  if (a_.program_commits || capturing_ || now < next_periodic_ || ended_ ||
       a_.end.cause != StopCause::none)
     return;
   next_periodic_ = now + parts_.times.quiet;

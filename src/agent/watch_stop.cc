@@ -62,20 +62,28 @@ void Watch::read_notices() {
   }
 }
 
-Status Watch::read_requests() {
-  Status refreshed = a_.history.refresh();
-  if (!refreshed.ok()) {
-    parts_.log.debug(
-        refreshed.error().text());  // a store that does not answer must not hurt the program
-    return {};
-  }
-  const Summary& summary = a_.history.summary();
-  if (summary.attempt != a_.number || summary.state != State::running)
+void Watch::ask_for_requests() {
+  next_requests_ = INT64_MAX;  // until the answer is here
+  a_.errands.post([this, &a = a_]() -> Errands::After {
+    Status refreshed = a.history.refresh();
+    if (!refreshed.ok())
+      a.parts.log.debug(
+          refreshed.error().text());  // a store that does not answer must not hurt the program
+    const Summary& summary = a.history.summary();
+    Requests asked{summary.attempt == a.number && summary.state == State::running,
+                   summary.stop_requested, summary.preempt_requested};
+    return [this, asked] { return on_requests(asked); };
+  });
+}
+
+Status Watch::on_requests(const Requests& asked) {
+  next_requests_ = parts_.clock.mono_ms() + parts_.times.requests;
+  if (!asked.ours)
     return Error{Code::fenced, fmt::format("job {} was taken over by another agent", a_.job().id),
                  ""};
-  if (summary.stop_requested)
+  if (asked.stop)
     ask_to_end(StopCause::stop, "stopped by request", parts_.clock.mono_ms() + a_.spec().grace_ms);
-  if (summary.preempt_requested && !noticed_) {
+  if (asked.preempt && !noticed_) {
     Notice notice;
     notice.source = "request";
     notice.reason = "baton preempt";
@@ -107,9 +115,12 @@ void Watch::on_notice(const Notice& notice) {
   event.source = notice.source;
   event.reason = notice.reason;
   event.deadline_in_ms = left;
-  auto recorded = append_own(a_, event);
-  if (!recorded.ok())
-    parts_.log.debug(recorded.error().text());  // being fenced shows at the next request round
+  a_.errands.post([&a = a_, event]() -> Errands::After {
+    auto recorded = append_own(a, event);
+    if (!recorded.ok())
+      a.parts.log.debug(recorded.error().text());  // being fenced shows at the next request round
+    return nullptr;
+  });
 }
 
 void Watch::on_cancelled(const Notice& notice) {
@@ -139,6 +150,7 @@ void Watch::write_preempt_file(StopCause cause, const std::string& why, int64_t 
 
 void Watch::ask_to_end(StopCause cause, const std::string& why, int64_t deadline) {
   if (a_.courier) a_.courier->stand_back();
+  in_haste_ = true;
   if (a_.end.cause == StopCause::none) {
     a_.end.cause = cause;
     a_.reason = why;

@@ -33,9 +33,11 @@ std::optional<int> blob_attempt(const std::string& key) {
 
 class Collection {
  public:
-  Collection(ObjectStore& store, int below_attempt) : store_(store), below_(below_attempt) {}
+  Collection(ObjectStore& store, int below_attempt, const std::function<bool()>& cancelled)
+      : store_(store), below_(below_attempt), cancelled_(cancelled) {}
 
   // Removes what stands under `prefix`, belongs to an attempt below the limit and is not to stay.
+  // Code::cancelled when the rest is left.
   Status sweep(const std::string& prefix, const std::unordered_set<std::string>& stay,
                const std::function<std::optional<int>(const std::string&)>& attempt_of) {
     std::vector<ObjectInfo> victims;
@@ -50,7 +52,10 @@ class Collection {
           remove(victims[index]);
           return Status();
         },
-        [] { return Status(); });
+        [this] {
+          bool enough = cancelled_ && cancelled_();
+          return enough ? Status(Error{Code::cancelled, "cleaning was cancelled", ""}) : Status();
+        });
   }
 
   Collected result() { return std::move(collected_); }
@@ -69,6 +74,7 @@ class Collection {
 
   ObjectStore& store_;
   const int below_;
+  const std::function<bool()>& cancelled_;
   std::mutex mutex_;
   Collected collected_;
 };
@@ -76,16 +82,18 @@ class Collection {
 }  // namespace
 
 Result<Collected> collect_job(ObjectStore& store, const std::string& job,
-                              const std::vector<Manifest>& kept, int below_attempt) {
+                              const std::vector<Manifest>& kept, int below_attempt,
+                              const std::function<bool()>& cancelled) {
   std::unordered_set<std::string> stay;
   for (const Manifest& manifest : kept) {
     stay.insert(manifest_key(job, commit_name(manifest.seq, manifest.attempt)));
     for (const Blob& blob : manifest.blobs) stay.insert(blob_key(job, blob.attempt, blob.hash));
   }
-  Collection collection(store, below_attempt);
+  Collection collection(store, below_attempt, cancelled);
   // Manifests first: one that stands has its blobs.
-  BATON_TRY(collection.sweep("jobs/" + job + "/commits/", stay, manifest_attempt));
-  BATON_TRY(collection.sweep("jobs/" + job + "/blobs/", stay, blob_attempt));
+  Status swept = collection.sweep("jobs/" + job + "/commits/", stay, manifest_attempt);
+  if (swept.ok()) swept = collection.sweep("jobs/" + job + "/blobs/", stay, blob_attempt);
+  if (!swept.ok() && !swept.is(Code::cancelled)) return swept.error();
   return collection.result();
 }
 

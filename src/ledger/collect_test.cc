@@ -12,6 +12,17 @@ namespace {
 
 constexpr int kKeep = 2;
 
+TEST_F(LedgerTest, ACleaningThatIsCancelledLeavesTheRest) {
+  const std::vector<std::string> keys = {manifest_key(kJob, "00000001-1"),
+                                         blob_key(kJob, 1, std::string(64, 'a'))};
+  for (const std::string& key : keys) ASSERT_TRUE(store_->create(key, "x").ok());
+  auto none = collect_job(*store_, kJob, {}, 2, [] { return true; });
+  ASSERT_TRUE(none.ok()) << none.error().text();
+  EXPECT_EQ(none->objects, 0u);
+  for (const std::string& key : keys) EXPECT_TRUE(store_->head(key).ok()) << key;
+  EXPECT_EQ(collect_job(*store_, kJob, {}, 2)->objects, 2u);
+}
+
 class Cleaning : public LedgerTest {
  protected:
   void SetUp() override {

@@ -78,7 +78,9 @@ class Committer {
   virtual Status set_kept(const std::vector<Manifest>& kept) = 0;
   // The owner's cleaning, between two captures: set_kept, then what collect_job does up to the own
   // attempt. A name whose removal failed is not written again before it was seen to succeed.
-  virtual Result<Collected> collect(const std::vector<Manifest>& kept) = 0;
+  // `cancelled` is asked now and then; once it says true, the rest stays for the next time.
+  virtual Result<Collected> collect(const std::vector<Manifest>& kept,
+                                    const std::function<bool()>& cancelled = {}) = 0;
 };
 std::unique_ptr<Committer> make_committer(ObjectStore& store, const std::string& job, int attempt);
 
@@ -92,7 +94,8 @@ std::vector<Event> kept_commits(const Summary& summary, int keep);
 // gc, which passes the running attempt, or the latest + 1 when none runs; the owner uses
 // Committer::collect. Removes manifests before blobs.
 Result<Collected> collect_job(ObjectStore& store, const std::string& job,
-                              const std::vector<Manifest>& kept, int below_attempt);
+                              const std::vector<Manifest>& kept, int below_attempt,
+                              const std::function<bool()>& cancelled = {});
 
 // Code snapshots: content-addressed over all jobs (docs/store-format.md, "Code"). A submitter takes
 // the snapshot, writes job.json with its tree hash, stores the snapshot, and names the object in

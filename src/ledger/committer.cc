@@ -61,9 +61,10 @@ class StoreCommitter : public Committer {
     return {};
   }
 
-  Result<Collected> collect(const std::vector<Manifest>& kept) override {
+  Result<Collected> collect(const std::vector<Manifest>& kept,
+                            const std::function<bool()>& cancelled) override {
     BATON_TRY(set_kept(kept));
-    BATON_ASSIGN(Collected collected, collect_job(store_, job_, kept, attempt_ + 1));
+    BATON_ASSIGN(Collected collected, collect_job(store_, job_, kept, attempt_ + 1, cancelled));
     pool_.doubt(collected.unsure);
     return collected;
   }
