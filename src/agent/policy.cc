@@ -5,8 +5,6 @@
 namespace baton {
 namespace {
 
-// Speeds assumed before anything was measured: a slow disk, and a slow network to a bucket.
-constexpr double kWriteBytesPerMs = 50e3;
 constexpr double kScanBytesPerMs = 500e3;
 constexpr int64_t kFixedMs = 300;
 constexpr double kSafety = 1.5;
@@ -54,7 +52,7 @@ void CommitClock::record(uint64_t bytes, uint64_t new_bytes, int64_t took_ms) {
 
 int64_t CommitClock::predict_ms(uint64_t bytes) const {
   if (samples_.empty())
-    return kFixedMs + static_cast<int64_t>(static_cast<double>(bytes) / kWriteBytesPerMs);
+    return kFixedMs + static_cast<int64_t>(static_cast<double>(bytes) / assumed_);
   // The slowest rate and the largest share of new bytes seen lately.
   double write = 0, scan = 0, share = 0, slowest_fixed = 0;
   for (const Sample& s : samples_) {
@@ -73,7 +71,7 @@ int64_t CommitClock::predict_ms(uint64_t bytes) const {
     if (s.bytes > 0)
       share = std::max(share, static_cast<double>(s.new_bytes) / static_cast<double>(s.bytes));
   }
-  if (write == 0) write = kWriteBytesPerMs;
+  if (write == 0) write = assumed_;
   if (scan == 0) scan = kScanBytesPerMs;
   double total = static_cast<double>(bytes);
   double ms = total / scan + total * share / write + slowest_fixed;

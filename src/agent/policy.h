@@ -48,9 +48,16 @@ bool wants_final_commit(const EndFacts& end, const CommitFacts& facts);
 // moment.
 bool wants_periodic_commit(const CommitFacts& facts);
 
+// Bytes a millisecond that are assumed to be written before anything was measured: a slow disk, and
+// a slow line to a bucket.
+constexpr double kDiskBytesPerMs = 50e3;
+constexpr double kBucketBytesPerMs = 10e3;
+
 // Predicts how long a commit takes from the measured speed of earlier ones. Pessimistic on purpose.
 class CommitClock {
  public:
+  explicit CommitClock(double assumed_bytes_per_ms = kDiskBytesPerMs)
+      : assumed_(assumed_bytes_per_ms) {}
   // One finished commit: bytes captured in all, bytes written anew, milliseconds.
   void record(uint64_t bytes, uint64_t new_bytes, int64_t took_ms);
   // Milliseconds for a commit of `bytes`, assuming all of it may be new unless earlier commits
@@ -64,6 +71,7 @@ class CommitClock {
   const std::deque<Sample>& samples() const { return samples_; }
 
  private:
+  double assumed_;
   std::deque<Sample> samples_;  // the last five
 };
 

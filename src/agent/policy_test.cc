@@ -115,6 +115,18 @@ TEST(CommitClock, LearnsFromEarlierCommits) {
   EXPECT_GT(clock.predict_ms(2 * gib), clock.predict_ms(gib));
 }
 
+// 1 GiB over 10 MB/s.
+TEST(CommitClock, ABucketIsTakenToBeSlowUntilItIsKnown) {
+  CommitClock disk, bucket(kBucketBytesPerMs);
+  const uint64_t gib = 1ull << 30;
+  EXPECT_GE(bucket.predict_ms(gib), 107'000);
+  EXPECT_LT(disk.predict_ms(gib), 25'000);
+  bucket.record(1'000, 1'000, 200);  // says nothing about the speed
+  EXPECT_GE(bucket.predict_ms(gib), 107'000);
+  bucket.record(gib, gib, 2'000);
+  EXPECT_LT(bucket.predict_ms(gib), 25'000);
+}
+
 TEST(CommitClock, ASlowCommitRaisesThePrediction) {
   CommitClock clock;
   clock.record(100 << 20, 100 << 20, 1'000);

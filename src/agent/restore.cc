@@ -40,8 +40,10 @@ Status restore_start(Attempt& attempt) {
 // What is known of commits of this job, and to this bucket from this machine.
 void prime_commit_clock(Attempt& attempt) {
   ObjectStore& store = attempt.parts.ledger.store();
-  if (store.concurrency() > 0)
+  if (store.concurrency() > 0) {
+    attempt.commit_clock = CommitClock(kBucketBytesPerMs);
     recall_commit_speed(attempt.parts.home, store.name(), attempt.commit_clock);
+  }
   const auto& commits = attempt.history.summary().commits;
   size_t count = std::min<size_t>(commits.size(), 3);
   for (size_t i = commits.size() - count; i < commits.size(); ++i)
