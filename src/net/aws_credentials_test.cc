@@ -137,12 +137,21 @@ TEST_F(AwsCredentialsTest, RolesAndSignOnGoThroughTheAwsCommand) {
         0700);
   std::string path = std::getenv("PATH");
   setenv("PATH", (home_.path() + "/bin:" + path).c_str(), 1);
-  write(".aws/config", "[profile team]\nsso_session = x\nsso_account_id = 1\n");
-  set("AWS_PROFILE", "team");
-  auto found = find();
+  std::map<std::string, Result<AwsCredentials>> found;
+  for (const char* setting : {"sso_session", "sso_start_url", "login_session", "role_arn"}) {
+    write(".aws/config", std::string("[profile team]\n") + setting + " = x\n");
+    found.emplace(setting, find("team"));
+  }
+  setenv("PATH", home_.path().c_str(), 1);
+  auto without = find("team");
   setenv("PATH", path.c_str(), 1);
-  ASSERT_TRUE(found.ok()) << found.error().text();
-  EXPECT_EQ(found->key_id, "ASIASSO");
+  for (const auto& [setting, credentials] : found) {
+    ASSERT_TRUE(credentials.ok()) << setting << ": " << credentials.error().text();
+    EXPECT_EQ(credentials->key_id, "ASIASSO") << setting;
+  }
+  ASSERT_TRUE(without.is(Code::denied));
+  EXPECT_NE(without.error().message.find("the aws command is not here"), std::string::npos);
+  EXPECT_NE(without.error().hint.find("2.9"), std::string::npos);
 }
 
 TEST_F(AwsCredentialsTest, ContainerRoleWithATokenFile) {
@@ -158,6 +167,28 @@ TEST_F(AwsCredentialsTest, ContainerRoleWithATokenFile) {
   EXPECT_EQ(found->key_id, "ASIAPOD");
   EXPECT_EQ(found->token, "token-ASIAPOD");
   EXPECT_EQ(server.requests().at(0).target, "/v1/credentials");
+}
+
+// Answers as ECS does, at an address that a test cannot have.
+class EcsAgent : public HttpClient {
+ public:
+  Result<HttpResponse> send(const HttpRequest& request, const Cancel*) override {
+    asked = request;
+    return HttpResponse{200, {}, credentials_json("ASIAECS", "2030-01-01T00:00:00Z")};
+  }
+  HttpRequest asked;
+};
+
+TEST_F(AwsCredentialsTest, ContainerRoleOfEcs) {
+  auto ecs = std::make_shared<EcsAgent>();
+  http_ = ecs;
+  set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials/a-task");
+  set("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/");
+  auto found = find();
+  ASSERT_TRUE(found.ok()) << found.error().text();
+  EXPECT_EQ(found->key_id, "ASIAECS");
+  EXPECT_EQ(ecs->asked.url, "http://169.254.170.2/v2/credentials/a-task");
+  EXPECT_FALSE(ecs->asked.use_proxy);
 }
 
 TEST_F(AwsCredentialsTest, AContainersTokenIsNotSentToStrangers) {
@@ -195,17 +226,40 @@ TEST_F(AwsCredentialsTest, AnInstanceWithoutARoleHasNone) {
   EXPECT_TRUE(find().is(Code::denied));
 }
 
-TEST_F(AwsCredentialsTest, WebIdentity) {
-  TestServer server([](const TestRequest&) -> TestReply {
-    return {
-        .body =
-            "<AssumeRoleWithWebIdentityResponse "
-            "xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleWithWebIdentityResult>"
-            "<Credentials><AccessKeyId>ASIAWEB</AccessKeyId><SecretAccessKey>s</SecretAccessKey>"
-            "<SessionToken>t</SessionToken><Expiration>2030-01-01T00:00:00Z</Expiration>"
-            "</Credentials></AssumeRoleWithWebIdentityResult>"
-            "</AssumeRoleWithWebIdentityResponse>"};
+TEST_F(AwsCredentialsTest, ABusyMetadataServiceIsAskedAgainAndAMachineWithoutOneIsNot) {
+  TestReply reply;
+  TestServer server([&](const TestRequest& request) {
+    return reply.status == 200 ? metadata(request, "2030-01-01T00:00:00Z") : reply;
   });
+  set("AWS_EC2_METADATA_SERVICE_ENDPOINT", server.url());
+  for (int status : {429, 500, 503}) {
+    reply.status = status;
+    EXPECT_TRUE(find().is(Code::transient)) << status;
+  }
+  reply.status = 403;  // it may not ask
+  EXPECT_TRUE(find().is(Code::denied));
+  reply.status = 200;
+  auto own = source();
+  EXPECT_TRUE(own->get().ok());
+  set("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1");  // nobody answers
+  EXPECT_TRUE(find().is(Code::denied)) << "no machine of Amazon's";
+  own->refuse(*own->get());
+  EXPECT_TRUE(own->get().is(Code::transient)) << "its role was found here before";
+}
+
+TestReply sts_reply(const std::string& id) {
+  return {.body =
+              "<AssumeRoleWithWebIdentityResponse "
+              "xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">"
+              "<AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>" +
+              id +
+              "</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>"
+              "<Expiration>2030-01-01T00:00:00Z</Expiration></Credentials>"
+              "</AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"};
+}
+
+TEST_F(AwsCredentialsTest, WebIdentity) {
+  TestServer server([](const TestRequest&) { return sts_reply("ASIAWEB"); });
   write("jwt", "head.body.sig\n");
   set("AWS_WEB_IDENTITY_TOKEN_FILE", home_.path() + "/jwt");
   set("AWS_ROLE_ARN", "arn:aws:iam::1:role/r");
@@ -218,6 +272,70 @@ TEST_F(AwsCredentialsTest, WebIdentity) {
       server.requests().at(0).body,
       "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn="
       "arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fr&RoleSessionName=baton&WebIdentityToken=head.body.sig");
+}
+
+TEST_F(AwsCredentialsTest, AWebIdentityOfTheProfile) {
+  TestServer server([](const TestRequest&) { return sts_reply("ASIAWEB"); });
+  write("jwt", "of.the.profile\n");
+  write(".aws/config",
+        "[profile ci]\nrole_arn = arn:ci\nrole_session_name = nightly\n"
+        "web_identity_token_file = " +
+            home_.path() + "/jwt\n");
+  set("AWS_PROFILE", "ci");
+  set("AWS_ENDPOINT_URL_STS", server.url());
+  auto found = find();
+  ASSERT_TRUE(found.ok()) << found.error().text();
+  EXPECT_EQ(found->key_id, "ASIAWEB");
+  EXPECT_EQ(server.requests().at(0).body,
+            "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn%3Aci&RoleSessionName="
+            "nightly&WebIdentityToken=of.the.profile");
+}
+
+// With profile= in the URL. A pod of EKS has the variables, a container of ECS its own.
+TEST_F(AwsCredentialsTest, ANamedProfileIsAskedAndNobodyElse) {
+  TestServer server([](const TestRequest& request) {
+    bool of_profile = request.body.find("of.the.profile") != std::string::npos;
+    return request.method == "POST"
+               ? sts_reply(of_profile ? "ASIAPROFILE" : "ASIAPOD")
+               : TestReply{.body = credentials_json("ASIAECS", "2030-01-01T00:00:00Z")};
+  });
+  write("jwt", "of.the.pod\n");
+  write("mine", "of.the.profile\n");
+  set("AWS_ENDPOINT_URL_STS", server.url());
+  set("AWS_WEB_IDENTITY_TOKEN_FILE", home_.path() + "/jwt");
+  set("AWS_ROLE_ARN", "arn:pod");
+  set("AWS_CONTAINER_CREDENTIALS_FULL_URI", server.url());
+  write(".aws/config",
+        "[profile keys]\naws_access_key_id = AKIAML\naws_secret_access_key = s\n"
+        "[profile web]\nrole_arn = arn:mine\nweb_identity_token_file = " +
+            home_.path() + "/mine\n[profile empty]\nregion = eu-central-1\n");
+  EXPECT_EQ(find()->key_id, "ASIAPOD");
+  EXPECT_EQ(find("keys")->key_id, "AKIAML");
+  EXPECT_EQ(find("web")->key_id, "ASIAPROFILE");
+  auto nothing = find("empty");
+  ASSERT_TRUE(nothing.is(Code::denied));
+  EXPECT_NE(nothing.error().message.find("\"empty\""), std::string::npos);
+}
+
+TEST_F(AwsCredentialsTest, WhatStsRefusesIsToldAndItsTroublesPass) {
+  TestReply reply;
+  TestServer server([&](const TestRequest&) { return reply; });
+  write("jwt", kSecret);
+  set("AWS_WEB_IDENTITY_TOKEN_FILE", home_.path() + "/jwt");
+  set("AWS_ROLE_ARN", "arn:r");
+  set("AWS_ENDPOINT_URL_STS", server.url());
+  reply = {.status = 403,
+           .body = "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>"};
+  auto refused = find();
+  ASSERT_TRUE(refused.is(Code::denied));
+  EXPECT_NE(refused.error().message.find("AccessDenied"), std::string::npos);
+  EXPECT_EQ(refused.error().text().find(kSecret), std::string::npos);
+  for (int status : {429, 500, 503}) {
+    reply = {.status = status, .body = "<html>"};
+    EXPECT_TRUE(find().is(Code::transient)) << status;
+  }
+  reply = {.status = 200, .body = "<x/>"};
+  EXPECT_TRUE(find().is(Code::permanent)) << "no credentials in it";
 }
 
 // The expiration is 15 minutes from the clock's start.

@@ -46,23 +46,43 @@ Result<AwsCredentials> from_json(const std::string& text, const std::string& sou
   return found;
 }
 
-Result<HttpResponse> ask(const AwsLookup& look, const std::string& method, const std::string& url,
-                         const Headers& headers, const std::string& source, int64_t timeout_ms,
-                         bool use_proxy) {
+// Asks a metadata service, whatever it answers.
+Result<HttpResponse> reply_of(const AwsLookup& look, const std::string& method,
+                              const std::string& url, const Headers& headers,
+                              const std::string& source) {
   HttpRequest request;
   request.method = method;
   request.url = url;
   request.headers = headers;
   request.max_body = 1 << 20;
-  request.timeout_ms = timeout_ms;
-  request.connect_timeout_ms = timeout_ms;
-  request.use_proxy = use_proxy;
+  request.timeout_ms = kMetadataTimeoutMs;
+  request.connect_timeout_ms = kMetadataTimeoutMs;
+  request.use_proxy = false;
   auto reply = look.http.send(request);
   if (!reply.ok()) return reply.error().within(source);
-  if (reply->status / 100 == 2) return reply;
+  return reply;
+}
+
+// A reply of 2xx, or the error that another one is.
+Result<HttpResponse> accepted(Result<HttpResponse> reply, const std::string& source) {
+  if (!reply.ok() || reply->status / 100 == 2) return reply;
   bool passing = reply->status >= 500 || reply->status == 429;
   return Error{passing ? Code::transient : Code::denied,
                source + " answers with status " + std::to_string(reply->status), ""};
+}
+
+Result<HttpResponse> get_from(const AwsLookup& look, const std::string& url, const Headers& headers,
+                              const std::string& source) {
+  return accepted(reply_of(look, "GET", url, headers, source), source);
+}
+
+// Nitro's vendor, Xen's version ("4.11.amazon").
+// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/identify_ec2_instances.html
+bool is_ec2_machine() {
+  auto vendor = read_file("/sys/class/dmi/id/sys_vendor", 4096);
+  auto version = read_file("/sys/class/dmi/id/bios_version", 4096);
+  return (vendor.ok() && starts_with(*vendor, "Amazon EC2")) ||
+         (version.ok() && version->find("amazon") != std::string::npos);
 }
 
 MaybeCredentials maybe(Result<AwsCredentials> found) {
@@ -93,7 +113,7 @@ struct WebIdentity {
 WebIdentity web_identity_of(const AwsLookup& look) {
   WebIdentity found{variable(look, "AWS_WEB_IDENTITY_TOKEN_FILE"), variable(look, "AWS_ROLE_ARN"),
                     variable(look, "AWS_ROLE_SESSION_NAME")};
-  if (found.token_file.empty() || found.role.empty())
+  if (look.only_profile || found.token_file.empty() || found.role.empty())
     found = {look.profile.at("web_identity_token_file"), look.profile.at("role_arn"),
              look.profile.at("role_session_name")};
   if (found.session.empty()) found.session = "baton";
@@ -150,7 +170,8 @@ MaybeCredentials web_identity_credentials(const AwsLookup& look) {
   auto xml = parse_xml(reply->body, source);
   if (reply->status != 200) {
     std::string told = xml.ok() ? xml->at("Error/Code") : "";
-    return Error{reply->status >= 500 ? Code::transient : Code::denied,
+    bool passing = reply->status >= 500 || reply->status == 429;
+    return Error{passing ? Code::transient : Code::denied,
                  source + ": STS answers with status " + std::to_string(reply->status) +
                      (told.empty() ? "" : " " + printable(told)),
                  ""};
@@ -183,7 +204,7 @@ MaybeCredentials profile_credentials(const AwsLookup& look) {
       return Error{Code::denied,
                    "the profile \"" + printable(profile.name) +
                        "\" uses a role or single sign-on, and the aws command is not here",
-                   "install the AWS CLI (from 2.10), or export AWS_ACCESS_KEY_ID, "
+                   "install the AWS CLI (from 2.9), or export AWS_ACCESS_KEY_ID, "
                    "AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"};
     auto found = from_program({"aws", "configure", "export-credentials", "--profile", profile.name,
                                "--format", "process"},
@@ -222,7 +243,7 @@ MaybeCredentials container_credentials(const AwsLookup& look) {
   }
   Headers headers;
   if (!token.empty()) headers.emplace_back("Authorization", token);
-  auto reply = ask(look, "GET", url, headers, source, kMetadataTimeoutMs, false);
+  auto reply = get_from(look, url, headers, source);
   if (!reply.ok()) return reply.error();
   return maybe(from_json(reply->body, source));
 }
@@ -230,22 +251,23 @@ MaybeCredentials container_credentials(const AwsLookup& look) {
 MaybeCredentials instance_credentials(const AwsLookup& look) {
   if (variable(look, "AWS_EC2_METADATA_DISABLED") == "true") return std::optional<AwsCredentials>();
   std::string base = variable(look, "AWS_EC2_METADATA_SERVICE_ENDPOINT");
+  const bool expected = look.had_role || (base.empty() && is_ec2_machine());
   if (base.empty()) base = "http://169.254.169.254";
   while (ends_with(base, "/")) base.pop_back();
   const std::string source = "this instance's role";
-  auto token =
-      ask(look, "PUT", base + "/latest/api/token",
-          {{"X-aws-ec2-metadata-token-ttl-seconds", "21600"}}, source, kMetadataTimeoutMs, false);
-  // No machine of Amazon's, or one that may not ask.
-  if (!token.ok()) return std::optional<AwsCredentials>();
+  auto answer = reply_of(look, "PUT", base + "/latest/api/token",
+                         {{"X-aws-ec2-metadata-token-ttl-seconds", "21600"}}, source);
+  if (!answer.ok() && !expected) return std::optional<AwsCredentials>();  // no machine of Amazon's
+  auto token = accepted(std::move(answer), source);
+  if (token.is(Code::denied)) return std::optional<AwsCredentials>();  // it may not ask
+  if (!token.ok()) return token.error();
   Headers headers{{"X-aws-ec2-metadata-token", token->body}};
   std::string path = base + "/latest/meta-data/iam/security-credentials/";
-  auto roles = ask(look, "GET", path, headers, source, kMetadataTimeoutMs, false);
+  auto roles = get_from(look, path, headers, source);
   if (roles.is(Code::denied)) return std::optional<AwsCredentials>();  // 404: it has no role
   if (!roles.ok()) return roles.error();
   std::string role(trim(roles->body.substr(0, roles->body.find('\n'))));
-  auto reply =
-      ask(look, "GET", path + percent_encode(role), headers, source, kMetadataTimeoutMs, false);
+  auto reply = get_from(look, path + percent_encode(role), headers, source);
   if (!reply.ok()) return reply.error();
   return maybe(from_json(reply->body, source + " " + printable(role)));
 }

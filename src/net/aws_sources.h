@@ -19,6 +19,8 @@ struct AwsLookup {
   const AwsProfile& profile;
   HttpClient& http;
   Clock& clock;
+  bool only_profile = false;  // the environment has no say
+  bool had_role = false;      // this instance's role was found before
 };
 
 // AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN.
@@ -30,7 +32,7 @@ MaybeCredentials web_identity_credentials(const AwsLookup& look);
 MaybeCredentials profile_credentials(const AwsLookup& look);
 // AWS_CONTAINER_CREDENTIALS_RELATIVE_URI (ECS) or …_FULL_URI (EKS pod identity, Greengrass).
 MaybeCredentials container_credentials(const AwsLookup& look);
-// The role of this EC2 instance (IMDSv2).
+// The role of this EC2 instance (IMDSv2). No answer is Code::transient where there must be one.
 MaybeCredentials instance_credentials(const AwsLookup& look);
 
 }  // namespace baton

@@ -12,12 +12,14 @@ constexpr char kNowhere[] =
     "`az login` signs on";
 
 Result<AzureCredentials> find_credentials(const AzureSettings& settings, HttpClient& http,
-                                          Clock& clock) {
-  AzureLookup look{settings, http, clock};
+                                          Clock& clock, bool& had_identity) {
+  AzureLookup look{settings, http, clock, had_identity};
   for (auto* place : {&azure_storage_variables, &azure_principal, &azure_service_identity,
                       &azure_machine_identity, &azure_cli}) {
     BATON_ASSIGN(auto found, place(look));
-    if (found) return *found;
+    if (!found) continue;
+    had_identity = had_identity || place == &azure_machine_identity;
+    return *found;
   }
   return Error{Code::denied, "no Azure credentials were found for " + settings.account, kNowhere};
 }
@@ -27,8 +29,8 @@ Result<AzureCredentials> find_credentials(const AzureSettings& settings, HttpCli
 std::unique_ptr<AzureCredentialSource> make_azure_credentials(const AzureSettings& settings,
                                                               std::shared_ptr<HttpClient> http,
                                                               Clock& clock) {
-  auto find = [settings, http = std::move(http), &clock] {
-    return find_credentials(settings, *http, clock);
+  auto find = [settings, http = std::move(http), &clock, had_identity = false]() mutable {
+    return find_credentials(settings, *http, clock, had_identity);
   };
   return std::make_unique<RenewedCredentials<AzureCredentials>>(std::move(find), clock);
 }

@@ -221,6 +221,11 @@ TEST_F(AzureCredentialsTest, AMachineWithoutAnIdentityIsPassedOverAndABusyOneIsN
   EXPECT_NE(find().error().message.find("no Azure credentials"), std::string::npos);
   server.set_script([](const TestRequest&) -> TestReply { return {.status = 410}; });
   EXPECT_TRUE(find().is(Code::transient));
+  server.set_script([](const TestRequest&) { return token("vm"); });
+  auto own = source();
+  own->refuse(*own->get());
+  set("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:1");  // nobody answers
+  EXPECT_TRUE(own->get().is(Code::transient)) << "its identity was found here before";
 }
 
 TEST_F(AzureCredentialsTest, TheAzureCliIsAsked) {

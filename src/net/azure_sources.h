@@ -15,6 +15,7 @@ struct AzureLookup {
   const AzureSettings& settings;
   HttpClient& http;
   Clock& clock;
+  bool had_identity = false;  // this machine's was found before
 };
 
 // AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN; with
@@ -27,7 +28,8 @@ MaybeAzureCredentials azure_principal(const AzureLookup& look);
 // The managed identity of an App Service, a function or a container: IDENTITY_ENDPOINT and
 // IDENTITY_HEADER. https://learn.microsoft.com/azure/app-service/overview-managed-identity
 MaybeAzureCredentials azure_service_identity(const AzureLookup& look);
-// The managed identity of this virtual machine, or of the one chosen by AZURE_CLIENT_ID.
+// The managed identity of this virtual machine, or the one chosen by AZURE_CLIENT_ID. No answer is
+// Code::transient where there must be one.
 // https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
 MaybeAzureCredentials azure_machine_identity(const AzureLookup& look);
 // Whoever has signed on with the Azure CLI: `az account get-access-token`.
