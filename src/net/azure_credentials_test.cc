@@ -136,6 +136,8 @@ TEST_F(AzureCredentialsTest, AWorkloadIdentityReadsItsTokenAnew) {
   write("projected", "jwt-2\n");
   EXPECT_EQ(own->get()->secret, "for-jwt-1");  // still good for long
   clock_.advance(301'000);
+  for (int i = 0; i < 1000 && own->get()->secret != "for-jwt-2"; ++i)  // fetched meanwhile
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   EXPECT_EQ(own->get()->secret, "for-jwt-2");
   EXPECT_EQ(asked, 2);
 }

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include "base/result.h"
 #include "os/clock.h"
@@ -18,9 +19,9 @@ template <class Credentials>
 class CredentialSource {
  public:
   virtual ~CredentialSource() = default;
-  // Credentials that are good for a while. While one thread fetches new ones, others wait for
-  // them. Code::denied when none are found anywhere, with where was looked; Code::transient when a
-  // place that should have them does not answer.
+  // Credentials that are good for a while. Who has none that are good waits until they are fetched,
+  // by one thread for all. Code::denied when none are found anywhere, with where was looked;
+  // Code::transient when a place that should have them does not answer.
   virtual Result<Credentials> get() = 0;
   // The service has refused these as expired or invalid: the next get() fetches new ones.
   virtual void refuse(const Credentials& refused) = 0;
@@ -57,31 +58,33 @@ struct RenewalTimes {
 template <class Credentials>
 class RenewedCredentials : public CredentialSource<Credentials> {
  public:
-  // Looks everywhere, on a caller's thread, one at a time.
+  // Looks everywhere, one at a time: on a caller's thread, or in the background while the old ones
+  // are good still.
   using Find = std::function<Result<Credentials>()>;
 
   // Calls `find` at the first get() and not before. `clock` must outlive it.
   RenewedCredentials(Find find, Clock& clock, const RenewalTimes& times = {})
       : find_(std::move(find)), clock_(clock), times_(times) {}
+  // Waits for a fetch in the background.
+  ~RenewedCredentials() override {
+    if (renewing_.joinable()) renewing_.join();
+  }
 
   Result<Credentials> get() override {
     std::unique_lock lock(mutex_);
     while (true) {
       if (held_ && !wants_renewal()) return *held_;
+      if (still_good()) {
+        if (!fetching_) renew();
+        return *held_;
+      }
       if (!fetching_) break;
-      if (still_good()) return *held_;
       uint64_t round = rounds_;
       fetched_.wait(lock, [&] { return rounds_ != round; });
       if (!held_) return failure_;  // the one that was waited for
     }
     fetching_ = true;
-    lock.unlock();
-    auto found = find_();
-    lock.lock();
-    fetching_ = false;
-    ++rounds_;
-    fetched_.notify_all();
-    return take(std::move(found));
+    return fetch(lock);
   }
 
   void refuse(const Credentials& refused) override {
@@ -98,6 +101,28 @@ class RenewedCredentials : public CredentialSource<Credentials> {
     if (refused_) return true;
     bool asked_lately = clock_.mono_ms() - asked_at_ < times_.least_between_ms;
     return left_ms() < times_.before_ms && !asked_lately;
+  }
+
+  // Called with the lock, and fetching_ set; the lock is given up meanwhile.
+  Result<Credentials> fetch(std::unique_lock<std::mutex>& lock) {
+    lock.unlock();
+    auto found = find_();
+    lock.lock();
+    fetching_ = false;
+    ++rounds_;
+    fetched_.notify_all();
+    return take(std::move(found));
+  }
+
+  // The one before is at its end: fetching_ was unset.
+  void renew() {
+    if (renewing_.joinable()) renewing_.join();
+    fetching_ = true;
+    renewing_ = std::thread([this] {
+      std::unique_lock lock(mutex_);
+      auto ignored = fetch(lock);  // should it fail, the old ones are used on
+      (void)ignored;
+    });
   }
 
   Result<Credentials> take(Result<Credentials> found) {
@@ -123,6 +148,7 @@ class RenewedCredentials : public CredentialSource<Credentials> {
   Error failure_;
   int64_t asked_at_ = 0;
   uint64_t rounds_ = 0;
+  std::thread renewing_;
 };
 
 }  // namespace baton
