@@ -8,6 +8,7 @@
                       server sees nothing of it
     reset_reply:N     the request takes effect; N bytes of the reply, never all, then a TCP reset
     truncate:N        the request takes effect; N bytes of the reply, never all, then an orderly end
+    hang              the server sees nothing of it, and nothing is answered before `released` is set
     lost              the request takes effect; the connection is closed without a reply
     duplicate         the request reaches the server twice; the first reply counts
     drip, drip:MS     the reply comes in 20 pieces with pauses, of 5 ms or so many
@@ -52,6 +53,7 @@ class FaultProxy(LocalServer):
         self.lock = threading.Lock()
         self.line, self.upload_rate = threading.Lock(), upload_rate
         self.number, self.seen, self.faults, self.skewed = 0, {}, {}, 0
+        self.released = threading.Event()
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -72,6 +74,10 @@ class FaultProxy(LocalServer):
                 pass
 
         super().__init__(Handler)
+
+    def __exit__(self, *what):
+        self.released.set()
+        super().__exit__(*what)
 
     def choose(self, handler):
         with self.lock:
@@ -96,6 +102,9 @@ class FaultProxy(LocalServer):
         if self.upload_rate and size:
             with self.line:
                 time.sleep(size / self.upload_rate)
+        if name == "hang":
+            self.released.wait()
+            raise Reset
         if self.is_skewed(handler):
             self.skewed += 1
             return self.error(handler, 403, "RequestTimeTooSkewed" if handler.headers.get("X-Amz-Date") else "AuthenticationFailed")

@@ -126,7 +126,7 @@ Result<std::unique_ptr<HttpConnection>> HttpConnection::open(const Route& route,
 
 Result<HttpResponse> HttpConnection::exchange(const HttpRequest& request, const Route& route,
                                               const Deadline& deadline, const Cancel* cancel) {
-  answered_ = reusable_ = false;
+  answered_ = reusable_ = stalled_ = false;
   // Small pieces travel together, in one packet.
   std::string pending = request_head(request, route);
   Status sent;
@@ -168,7 +168,7 @@ Result<HttpResponse> HttpConnection::read_reply(const HttpRequest& request,
   for (int interim = 0; interim < kMaxInterim; ++interim) {
     ReplyParser parser(request.method != "HEAD", keep);
     current = &parser;
-    BATON_TRY(read_message(parser, pending, deadline, cancel));
+    BATON_TRY(read_message(parser, pending, deadline, request.stall_ms, cancel));
     if (parser.response().status / 100 == 1) continue;
     reusable_ = parser.keep_alive() && pending.empty();
     HttpResponse response = std::move(parser.response());
@@ -180,7 +180,8 @@ Result<HttpResponse> HttpConnection::read_reply(const HttpRequest& request,
 
 // One message, or an interim one; `pending` holds what came before it was asked for, and after it.
 Status HttpConnection::read_message(ReplyParser& parser, std::string& pending,
-                                    const Deadline& deadline, const Cancel* cancel) {
+                                    const Deadline& deadline, int64_t stall_ms,
+                                    const Cancel* cancel) {
   buffer_.resize(kReadSize);
   while (!parser.done()) {
     while (!pending.empty() && !parser.done()) {
@@ -189,7 +190,10 @@ Status HttpConnection::read_message(ReplyParser& parser, std::string& pending,
       if (used == 0) break;
     }
     if (parser.done()) break;
-    BATON_ASSIGN(size_t n, transport_->read_some(buffer_.data(), buffer_.size(), deadline, cancel));
+    const Deadline next = stall_ms > 0 ? deadline.sooner(stall_ms) : deadline;
+    auto read = transport_->read_some(buffer_.data(), buffer_.size(), next, cancel);
+    stalled_ = !read.ok() && next.passed();
+    BATON_ASSIGN(size_t n, std::move(read));
     answered_ = answered_ || n > 0;
     if (n == 0) return parser.end();
     std::string_view fresh(buffer_.data(), n);

@@ -41,7 +41,7 @@ class HttpConnection {
   bool reusable() const { return reusable_ && transport_->quiet(); }
   // The last exchange failed before a single byte of its reply: a kept connection that the server
   // had given up meanwhile looks like this.
-  bool died_unanswered() const { return !answered_; }
+  bool died_unanswered() const { return !answered_ && !stalled_; }
 
  private:
   explicit HttpConnection(std::unique_ptr<Transport> transport)
@@ -49,12 +49,13 @@ class HttpConnection {
   Result<HttpResponse> read_reply(const HttpRequest& request, const Deadline& deadline,
                                   const Cancel* cancel);
   Status read_message(ReplyParser& parser, std::string& pending, const Deadline& deadline,
-                      const Cancel* cancel);
+                      int64_t stall_ms, const Cancel* cancel);
 
   std::unique_ptr<Transport> transport_;
   std::vector<char> buffer_;
   bool reusable_ = true;
   bool answered_ = false;
+  bool stalled_ = false;
 };
 
 }  // namespace baton

@@ -31,8 +31,10 @@ struct HttpRequest {
   std::function<Status(std::string_view)> on_body;
   int64_t connect_timeout_ms = 10'000;  // name look-up and connection and TLS handshake together
   int64_t timeout_ms = 60'000;          // the whole exchange, so that a slow drip ends too
-  uint64_t max_body = 64 << 20;         // a longer reply is Code::invalid
-  bool use_proxy = true;  // honour http(s)_proxy / no_proxy; metadata services must not
+  int64_t stall_ms =
+      0;  // for so long the reply may bring nothing; 0: as long as the whole may take
+  uint64_t max_body = 64 << 20;  // a longer reply is Code::invalid
+  bool use_proxy = true;         // honour http(s)_proxy / no_proxy; metadata services must not
 };
 
 struct HttpResponse {

@@ -38,6 +38,29 @@ class Variable {
   const char* name_;
 };
 
+TEST(HttpClient, AReplyThatStallsIsGivenUp) {
+  for (const TestReply& reply :
+       {TestReply{.hang = true}, TestReply{.body = "xyz", .drip = 1, .drip_ms = 60'000}}) {
+    TestServer server(always({.body = "good"}));
+    auto client = make_http_client();
+    HttpRequest request = get(server.url());
+    request.stall_ms = 100;
+    ASSERT_TRUE(client->send(request).ok());
+    server.set_script(always(reply));
+    EXPECT_TRUE(client->send(request).is(Code::transient)) << "on the connection that was kept";
+    EXPECT_EQ(server.requests().size(), 2u) << "not asked again at once";
+  }
+}
+
+TEST(HttpClient, AReplyThatComesSlowlyDoesNotStall) {
+  TestServer server(always({.body = std::string(20, 'x'), .drip = 1, .drip_ms = 20}));
+  HttpRequest request = get(server.url());
+  request.stall_ms = 200;
+  auto reply = make_http_client()->send(request);
+  ASSERT_TRUE(reply.ok()) << reply.error().text();
+  EXPECT_EQ(reply->body.size(), 20u);
+}
+
 TEST(HttpClient, GetsStatusHeadersAndBody) {
   TestServer server(
       always({.status = 404, .body = "nothing here", .headers = {{"ETag", "\"1\""}}}));

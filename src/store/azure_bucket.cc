@@ -65,7 +65,8 @@ class AzureBucket : public Bucket {
   Result<BucketObject> get(const std::string& key, const std::optional<BucketRange>& range,
                            const std::string& expected,
                            const std::function<Status(std::string_view)>& sink) override {
-    Call call{"GET", key, "", {}, {}, "reading " + key, range ? range->size : 64 << 20, sink};
+    Call call{"GET", key, "", {}, {}, "reading " + key, most_read(range), nullptr};
+    call.on_body = paced(sink);
     if (range) call.headers.emplace_back("Range", range_header(*range));
     if (!expected.empty()) call.headers.emplace_back("If-Match", expected);
     auto reply = send(call);
@@ -224,6 +225,7 @@ class AzureBucket : public Bucket {
     request.on_body = call.on_body;
     request.max_body = kMaxReply;
     request.timeout_ms = try_timeout_ms(call.body.size() + call.expect);
+    if (call.on_body) request.stall_ms = kStallMs;
     BATON_TRY(authorize_azure(request, place_.account, credentials));
     return request;
   }

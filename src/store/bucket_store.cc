@@ -14,8 +14,8 @@ namespace baton {
 namespace {
 
 constexpr size_t kPage = 1000;
-// The thread that hears a notice also reads requests and writes records and output: a service that
-// does not answer may not hold it up for long. Blobs are written and read by others.
+// One thread of an agent reads requests, sends output and records commits, one after the other: a
+// service that does not answer may not hold it up for long. Blobs are written and read by others.
 constexpr int64_t kReadPatienceMs = 5'000;
 constexpr int64_t kRecordPatienceMs = 30'000;
 constexpr size_t kRecordBelow = 64 << 10;
@@ -99,7 +99,7 @@ class BucketStore : public ObjectStore {
 
   Status remove(const std::string& key) override {
     BATON_TRY(check_key(key));
-    return retry_([&] { return bucket_->remove(key); });
+    return records_([&] { return bucket_->remove(key); });
   }
 
   Result<ListPage> list(const std::string& prefix, const ListOptions& options) override {
@@ -140,10 +140,14 @@ class BucketStore : public ObjectStore {
   }
 
   Status write(const std::string& key, std::string_view bytes, Write mode) {
-    BucketRetry& retry = bytes.size() < kRecordBelow ? records_ : retry_;
+    BucketRetry& retry = bytes.size() < kRecordBelow || is_output(key) ? records_ : retry_;
     auto crc = upload(*bucket_, retry, options_.transfer, key, memory_source(bytes), mode);
     if (!crc.ok()) return crc.error();
     return {};
+  }
+
+  static bool is_output(const std::string& key) {
+    return key.find("/logs/") != std::string::npos || key.find("/metrics/") != std::string::npos;
   }
 
   // What others have put into the bucket is passed over.
@@ -201,7 +205,7 @@ class BucketStore : public ObjectStore {
   std::unique_ptr<Bucket> bucket_;
   const BucketStoreOptions options_;
   BucketRetry retry_;    // for what takes long anyway: blobs, listings of everything
-  BucketRetry records_;  // for small writes
+  BucketRetry records_;  // for small writes, output, and removing
   BucketRetry reads_;
   std::atomic<bool> probed_{false};
   std::mutex probe_mutex_;

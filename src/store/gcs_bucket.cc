@@ -81,8 +81,8 @@ class GcsBucket : public Bucket {
     Call call{"GET", object_path(key), "alt=media", "reading " + key};
     // What is stored compressed comes so: its size and checksum are those of the stored bytes.
     call.headers.emplace_back("Accept-Encoding", "gzip");
-    call.on_body = sink;
-    call.expect = range ? range->size : 64 << 20;
+    call.on_body = paced(sink);
+    call.expect = most_read(range);
     if (range) call.headers.emplace_back("Range", range_header(*range));
     if (!expected.empty()) call.query += "&ifGenerationMatch=" + percent_encode(expected);
     auto reply = send(call);
@@ -228,6 +228,7 @@ class GcsBucket : public Bucket {
     request.on_body = call.on_body;
     request.max_body = kMaxReply;
     request.timeout_ms = try_timeout_ms(request.body_size() + call.expect);
+    if (call.on_body) request.stall_ms = kStallMs;
     return request;
   }
 

@@ -94,7 +94,8 @@ class S3Bucket : public Bucket {
   Result<BucketObject> get(const std::string& key, const std::optional<BucketRange>& range,
                            const std::string& expected,
                            const std::function<Status(std::string_view)>& sink) override {
-    Call call{"GET", key, "", {}, {}, "reading " + key, range ? range->size : 64 << 20, sink};
+    Call call{"GET", key, "", {}, {}, "reading " + key, most_read(range), nullptr};
+    call.on_body = paced(sink);
     call.headers.emplace_back("x-amz-checksum-mode", "ENABLED");
     if (range) call.headers.emplace_back("Range", range_header(*range));
     if (!expected.empty()) call.headers.emplace_back("If-Match", expected);
@@ -284,6 +285,7 @@ class S3Bucket : public Bucket {
     request.on_body = call.on_body;
     request.max_body = kMaxReply;
     request.timeout_ms = try_timeout_ms(call.body.size() + call.expect);
+    if (call.on_body) request.stall_ms = kStallMs;
     BATON_TRY(sign_v4(request, credentials, {region(), "s3"}, payload_hash(request), wall_ms));
     return request;
   }

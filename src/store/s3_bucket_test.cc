@@ -214,6 +214,37 @@ TEST_F(S3BucketTest, RetryAfterHoldsEverythingBack) {
   EXPECT_GE(clock_.mono_ms() - before, 7000);
 }
 
+// Records and output: whoever waits for them has other things to do.
+TEST_F(S3BucketTest, NobodyIsKeptAwayForLongerThanHisPatience) {
+  replies({error_reply(503, "SlowDown", {{"Retry-After", "60"}})});
+  auto own = store();
+  int64_t before = clock_.mono_ms();
+  auto read = own->get("k", 100);
+  ASSERT_TRUE(read.is(Code::transient));
+  EXPECT_NE(read.error().message.find("keep away for 60 s"), std::string::npos)
+      << read.error().message;
+  EXPECT_TRUE(own->head("k").is(Code::transient));
+  EXPECT_LE(clock_.mono_ms() - before, 5'000);
+  EXPECT_TRUE(own->put("k", "x").is(Code::transient));
+  EXPECT_LE(clock_.mono_ms() - before, 35'000);
+}
+
+TEST_F(S3BucketTest, OutputIsNotTriedForAsLongAsABlob) {
+  replies({error_reply(500, "InternalError")});
+  const std::string much(1 << 20, 'x');
+  TransferOptions often;
+  often.tries = 1'000;
+  auto own = store({often, ""});
+  auto took = [&](const std::string& key) {
+    int64_t before = clock_.mono_ms();
+    EXPECT_TRUE(own->put(key, much).is(Code::transient));
+    return clock_.mono_ms() - before;
+  };
+  EXPECT_LE(took("jobs/j/logs/1/0"), 50'000);
+  EXPECT_LE(took("jobs/j/metrics/1/0"), 50'000);
+  EXPECT_GE(took("jobs/j/blobs/1/ab/abc"), 290'000);
+}
+
 TEST_F(S3BucketTest, PassingTroublesAreRetriedAndLastingOnesNot) {
   replies({error_reply(500, "InternalError"), {.status = 429}, {.reset = true}, TestReply{}});
   EXPECT_TRUE(store()->put("k", "x").ok());

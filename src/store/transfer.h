@@ -20,7 +20,9 @@ struct TransferOptions {
   uint64_t single_below = 32ull << 20;  // smaller objects travel in one request
 };
 
-// Repeats single requests to a bucket, as Bucket's errors allow. Thread-safe.
+// Repeats single requests to a bucket, as Bucket's errors allow. While the service asks callers to
+// keep away nothing is sent; where that lasts longer than give_up_ms, it is an error at once.
+// Thread-safe.
 class BucketRetry {
  public:
   BucketRetry(const Bucket& bucket, Clock& clock, const TransferOptions& options)
@@ -30,7 +32,11 @@ class BucketRetry {
   auto operator()(Call call) -> decltype(call()) {
     const int64_t begin = clock_.mono_ms();
     for (int attempt = 1;; ++attempt) {
-      hold();
+      const int64_t wait = std::min<int64_t>(bucket_.hold_ms(), kLongestHoldMs);
+      if (wait > 0) {
+        if (clock_.mono_ms() - begin + wait > options_.give_up_ms) return kept_away(wait);
+        clock_.sleep_ms(wait);
+      }
       auto result = call();
       if (!result.is(Code::transient) || attempt >= options_.tries) return result;
       if (clock_.mono_ms() - begin > options_.give_up_ms) return result;
@@ -39,9 +45,11 @@ class BucketRetry {
   }
 
  private:
-  void hold() {
-    int64_t wait = std::min<int64_t>(bucket_.hold_ms(), kLongestHoldMs);
-    if (wait > 0) clock_.sleep_ms(wait);
+  Error kept_away(int64_t wait_ms) const {
+    return {Code::transient,
+            bucket_.name() + ": the service asks callers to keep away for " +
+                std::to_string((wait_ms + 999) / 1000) + " s",
+            "try again then"};
   }
 
   static constexpr int64_t kLongestHoldMs = 60'000;
