@@ -1,5 +1,6 @@
 #include "store/s3_bucket.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <mutex>
 
@@ -16,6 +17,7 @@ namespace baton {
 namespace {
 
 constexpr uint64_t kMaxReply = 16 << 20;  // of what is not an object: a page of 1000 keys
+constexpr int64_t kDoubtMs = 60'000;      // between two doubts of the credentials
 constexpr char kEmptySha[] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 constexpr char kMetaCrc[] = "x-amz-meta-baton-crc32c";
 
@@ -306,21 +308,35 @@ class S3Bucket : public Bucket {
       return true;
     }
     if (remedy == S3Remedy::set_clock) return server_clock_.correct(reply, signed_at);
-    if (remedy == S3Remedy::set_region) {
-      std::string told = reply.header("x-amz-bucket-region");
-      if (told.empty()) {
-        auto body = parse_xml(reply.body, "the reply");
-        if (body.ok()) told = body->at("Region");
-      }
-      if (told.empty() ||
-          told.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos)
-        return false;
-      std::lock_guard lock(region_mutex_);
-      if (told == region_) return false;
-      region_ = told;
-      return true;
+    if (remedy == S3Remedy::set_region) return learn_region(reply);
+    return remedy == S3Remedy::no_reason &&
+           (learn_region(reply) || server_clock_.correct(reply, signed_at) ||
+            doubt(used, signed_at));
+  }
+
+  // False when the reply names none, or this one.
+  bool learn_region(const HttpResponse& reply) {
+    std::string told = reply.header("x-amz-bucket-region");
+    if (told.empty()) {
+      auto body = parse_xml(reply.body, "the reply");
+      if (body.ok()) told = body->at("Region");
     }
-    return false;
+    if (told.empty() ||
+        told.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos)
+      return false;
+    std::lock_guard lock(region_mutex_);
+    if (told == region_) return false;
+    region_ = told;
+    return true;
+  }
+
+  // Refused without a reason: perhaps they have expired. Where something else is the matter, they
+  // are not fetched anew with every request.
+  bool doubt(const AwsCredentials& used, int64_t now) {
+    int64_t last = doubted_at_.load();
+    if (now - last < kDoubtMs || !doubted_at_.compare_exchange_strong(last, now)) return false;
+    credentials_->refuse(used);
+    return true;
   }
 
   // A range behind the end: the reply tells the size, or a HEAD does.
@@ -362,6 +378,7 @@ class S3Bucket : public Bucket {
   const std::shared_ptr<AwsCredentialSource> credentials_;
   ServerClock server_clock_;
   Hold hold_;
+  std::atomic<int64_t> doubted_at_{0};
 };
 
 }  // namespace

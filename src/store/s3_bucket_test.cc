@@ -173,6 +173,28 @@ TEST_F(S3BucketTest, CredentialsThatStayExpiredAreAnError) {
   EXPECT_LE(asked(), 3u);
 }
 
+// HEAD's replies have no body that could name the reason.
+TEST_F(S3BucketTest, AHeadRefusedWithoutAReasonRenewsCredentialsOnce) {
+  for (int status : {400, 403}) {
+    credentials_->refused = 0;
+    script([&](const TestRequest& request) -> TestReply {
+      bool old = request.header("Authorization").find("AKIA0/") != std::string::npos;
+      Headers region = {{"x-amz-bucket-region", "us-east-1"}};  // as it is taken to be already
+      return old ? TestReply{.status = status, .headers = region} : TestReply{.body = "123"};
+    });
+    auto told = bucket()->head("k");
+    ASSERT_TRUE(told.ok()) << status << ": " << told.error().text();
+    EXPECT_EQ(credentials_->refused, 1);
+    script([&](const TestRequest&) { return TestReply{.status = status}; });
+    auto own = bucket();
+    for (int i = 0; i < 5; ++i) EXPECT_FALSE(own->head("k").ok());
+    EXPECT_EQ(credentials_->refused, 2) << "not with each request";
+    clock_.advance(61'000);
+    EXPECT_FALSE(own->head("k").ok());
+    EXPECT_EQ(credentials_->refused, 3);
+  }
+}
+
 // The server's clock is 20 minutes ahead.
 TEST_F(S3BucketTest, AWrongClockIsCorrected) {
   script([](const TestRequest& request) {

@@ -76,11 +76,12 @@ S3Failure classify_s3(const HttpResponse& reply, const std::string& doing) {
   const auto* known = std::find_if(kKnown.begin(), kKnown.end(),
                                    [&](const Known& entry) { return entry.name == name; });
   Known what = known != kKnown.end() ? *known : by_status(reply.status);
-  if (reply.status == 301 || (reply.status == 400 && name.empty())) {
-    if (!reply.header("x-amz-bucket-region").empty()) what.remedy = S3Remedy::set_region;
-  }
-  // HEAD's 403 names no reason; a wrong clock is told by the caller, who compares the Date.
-  if (reply.status == 403 && name.empty()) what.remedy = S3Remedy::set_clock;
+  // HEAD's replies: 400 for another region or an expired token, 403 for a wrong clock or a key that
+  // is gone.
+  if (name.empty() && (reply.status == 400 || reply.status == 403))
+    what.remedy = S3Remedy::no_reason;
+  if (reply.status == 301 && !reply.header("x-amz-bucket-region").empty())
+    what.remedy = S3Remedy::set_region;
   std::string message = refusal_text(doing, what.code, reply.status, body.at("Message"), name);
   return {Error{what.code, message, what.hint}, what.remedy};
 }

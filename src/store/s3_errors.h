@@ -15,6 +15,7 @@ enum class S3Remedy {
   new_credentials,  // these have expired
   set_clock,        // the request was signed with a wrong time
   set_region,       // x-amz-bucket-region names another region
+  no_reason,        // HEAD's replies give none: any of these, or nothing helps
 };
 
 struct S3Failure {
