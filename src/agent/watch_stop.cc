@@ -106,6 +106,7 @@ void Watch::on_notice(const Notice& notice) {
   }
   noticed_ = notice;
   a_.notice = notice;
+  in_haste_ = true;
   int64_t left = std::max<int64_t>(deadline - now, 0);
   parts_.view.insist(fmt::format("notice from {}: {}; {} left", notice.source,
                                  printable(notice.reason), human_duration_ms(left)));
@@ -128,7 +129,7 @@ void Watch::on_cancelled(const Notice& notice) {
   // The program was told already and may be ending; should it go on, nothing hurries it any more.
   parts_.view.insist(fmt::format("{} withdrew its notice", notice.source));
   unlink(a_.paths.preempt.c_str());
-  a_.machine_going = false;
+  a_.machine_going = in_haste_ = false;
   a_.notice.reset();
   kill_at_ = deadline_ = -1;
 }
@@ -150,7 +151,6 @@ void Watch::write_preempt_file(StopCause cause, const std::string& why, int64_t 
 
 void Watch::ask_to_end(StopCause cause, const std::string& why, int64_t deadline) {
   if (a_.courier) a_.courier->stand_back();
-  in_haste_ = true;
   if (a_.end.cause == StopCause::none) {
     a_.end.cause = cause;
     a_.reason = why;
