@@ -83,11 +83,12 @@ def test_a_notice_is_heard_while_nothing_answers(place):
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_read_that_hangs_is_given_up_after_half_a_minute(place):
-    """The looks for requests come again and again, though none is answered."""
+@pytest.mark.parametrize("fault", ["hang", "drip:3000"])
+def test_a_read_that_stalls_is_given_up_after_half_a_minute(place, fault):
+    """The looks for requests come again and again, though none is answered, or would be after a minute."""
     trouble = Trouble()
     with a_job_runs(place, trouble) as (proxy, agent, directory):
-        trouble.begin("hang", lambda method, path: method == "GET" and "events" in path)
+        trouble.begin(fault, lambda method, path: method == "GET" and "events" in path)
         place.cli.wait(lambda: len(trouble.met) >= 2, "the second look", 90)
         (first, _, _), (second, _, _) = trouble.met[:2]
         assert 28 < second - first < 45

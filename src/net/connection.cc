@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "net/reply_parser.h"
 #include "net/tls.h"
+#include "os/clock.h"
 
 namespace baton {
 namespace {
@@ -17,6 +18,7 @@ constexpr size_t kTogether = 16 << 10;
 constexpr size_t kReadSize = 256 << 10;
 constexpr int kMaxInterim = 16;  // 1xx replies before the final one
 constexpr uint64_t kMaxProxyReply = 1 << 20;
+constexpr int64_t kSlowestBytesPerMs = 128;
 
 std::string bracketed(const std::string& host) {
   return host.find(':') == std::string::npos ? host : "[" + host + "]";
@@ -96,6 +98,24 @@ Status open_tunnel(Transport& proxy, const Route& route, const Deadline& deadlin
 
 }  // namespace
 
+// Until when the next bytes of a reply have to come: HttpRequest::stall_ms.
+class HttpConnection::Pace {
+ public:
+  Pace(const Deadline& whole, int64_t stall_ms) : whole_(whole), stall_ms_(stall_ms) {}
+  void came(size_t bytes) { bytes_ += static_cast<int64_t>(bytes); }
+  Deadline next() const {
+    if (stall_ms_ <= 0) return whole_;
+    int64_t took = SystemClock().mono_ms() - begin_;
+    return whole_.sooner(std::min(stall_ms_, stall_ms_ + bytes_ / kSlowestBytesPerMs - took));
+  }
+
+ private:
+  const Deadline whole_;
+  const int64_t stall_ms_;
+  const int64_t begin_ = SystemClock().mono_ms();
+  int64_t bytes_ = 0;
+};
+
 std::string Route::key() const {
   std::string through =
       proxy ? " via " + proxy->host + ":" + proxy->port + " " + proxy->authorization : "";
@@ -153,6 +173,7 @@ Result<HttpResponse> HttpConnection::exchange(const HttpRequest& request, const 
 
 Result<HttpResponse> HttpConnection::read_reply(const HttpRequest& request,
                                                 const Deadline& deadline, const Cancel* cancel) {
+  Pace pace(deadline, request.stall_ms);
   std::string body;
   ReplyParser* current = nullptr;
   auto keep = [&](std::string_view piece) -> Status {
@@ -168,7 +189,7 @@ Result<HttpResponse> HttpConnection::read_reply(const HttpRequest& request,
   for (int interim = 0; interim < kMaxInterim; ++interim) {
     ReplyParser parser(request.method != "HEAD", keep);
     current = &parser;
-    BATON_TRY(read_message(parser, pending, deadline, request.stall_ms, cancel));
+    BATON_TRY(read_message(parser, pending, pace, cancel));
     if (parser.response().status / 100 == 1) continue;
     reusable_ = parser.keep_alive() && pending.empty();
     HttpResponse response = std::move(parser.response());
@@ -179,8 +200,7 @@ Result<HttpResponse> HttpConnection::read_reply(const HttpRequest& request,
 }
 
 // One message, or an interim one; `pending` holds what came before it was asked for, and after it.
-Status HttpConnection::read_message(ReplyParser& parser, std::string& pending,
-                                    const Deadline& deadline, int64_t stall_ms,
+Status HttpConnection::read_message(ReplyParser& parser, std::string& pending, Pace& pace,
                                     const Cancel* cancel) {
   buffer_.resize(kReadSize);
   while (!parser.done()) {
@@ -190,11 +210,12 @@ Status HttpConnection::read_message(ReplyParser& parser, std::string& pending,
       if (used == 0) break;
     }
     if (parser.done()) break;
-    const Deadline next = stall_ms > 0 ? deadline.sooner(stall_ms) : deadline;
+    const Deadline next = pace.next();
     auto read = transport_->read_some(buffer_.data(), buffer_.size(), next, cancel);
     stalled_ = !read.ok() && next.passed();
     BATON_ASSIGN(size_t n, std::move(read));
     answered_ = answered_ || n > 0;
+    pace.came(n);
     if (n == 0) return parser.end();
     std::string_view fresh(buffer_.data(), n);
     // What the parser takes at once, a body above all, is never copied into `pending`.

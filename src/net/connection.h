@@ -48,8 +48,8 @@ class HttpConnection {
       : transport_(std::move(transport)) {}
   Result<HttpResponse> read_reply(const HttpRequest& request, const Deadline& deadline,
                                   const Cancel* cancel);
-  Status read_message(ReplyParser& parser, std::string& pending, const Deadline& deadline,
-                      int64_t stall_ms, const Cancel* cancel);
+  class Pace;
+  Status read_message(ReplyParser& parser, std::string& pending, Pace& pace, const Cancel* cancel);
 
   std::unique_ptr<Transport> transport_;
   std::vector<char> buffer_;

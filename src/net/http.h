@@ -31,8 +31,9 @@ struct HttpRequest {
   std::function<Status(std::string_view)> on_body;
   int64_t connect_timeout_ms = 10'000;  // name look-up and connection and TLS handshake together
   int64_t timeout_ms = 60'000;          // the whole exchange, so that a slow drip ends too
-  int64_t stall_ms =
-      0;  // for so long the reply may bring nothing; 0: as long as the whole may take
+  // Above 0: so long the reply may bring nothing, and so long it may take in all, besides 1 ms for
+  // each 128 bytes that have come. For replies of a size that is not known.
+  int64_t stall_ms = 0;
   uint64_t max_body = 64 << 20;  // a longer reply is Code::invalid
   bool use_proxy = true;         // honour http(s)_proxy / no_proxy; metadata services must not
 };

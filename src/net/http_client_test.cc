@@ -40,7 +40,8 @@ class Variable {
 
 TEST(HttpClient, AReplyThatStallsIsGivenUp) {
   for (const TestReply& reply :
-       {TestReply{.hang = true}, TestReply{.body = "xyz", .drip = 1, .drip_ms = 60'000}}) {
+       {TestReply{.hang = true}, TestReply{.body = "xyz", .drip = 1, .drip_ms = 60'000},
+        TestReply{.status = 404, .body = std::string(1000, 'x'), .drip = 1, .drip_ms = 20}}) {
     TestServer server(always({.body = "good"}));
     auto client = make_http_client();
     HttpRequest request = get(server.url());
@@ -53,12 +54,12 @@ TEST(HttpClient, AReplyThatStallsIsGivenUp) {
 }
 
 TEST(HttpClient, AReplyThatComesSlowlyDoesNotStall) {
-  TestServer server(always({.body = std::string(20, 'x'), .drip = 1, .drip_ms = 20}));
+  TestServer server(always({.body = std::string(20 << 16, 'x'), .drip = 1 << 16, .drip_ms = 50}));
   HttpRequest request = get(server.url());
-  request.stall_ms = 200;
+  request.stall_ms = 400;
   auto reply = make_http_client()->send(request);
   ASSERT_TRUE(reply.ok()) << reply.error().text();
-  EXPECT_EQ(reply->body.size(), 20u);
+  EXPECT_EQ(reply->body.size(), 20u << 16);
 }
 
 TEST(HttpClient, GetsStatusHeadersAndBody) {

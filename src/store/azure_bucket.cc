@@ -65,8 +65,7 @@ class AzureBucket : public Bucket {
   Result<BucketObject> get(const std::string& key, const std::optional<BucketRange>& range,
                            const std::string& expected,
                            const std::function<Status(std::string_view)>& sink) override {
-    Call call{"GET", key, "", {}, {}, "reading " + key, most_read(range), nullptr};
-    call.on_body = paced(sink);
+    Call call{"GET", key, "", {}, {}, "reading " + key, most_read(range), sink};
     if (range) call.headers.emplace_back("Range", range_header(*range));
     if (!expected.empty()) call.headers.emplace_back("If-Match", expected);
     auto reply = send(call);

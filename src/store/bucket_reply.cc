@@ -19,16 +19,6 @@ std::string range_header(const BucketRange& range) {
          std::to_string(range.offset + range.size - 1);
 }
 
-std::function<Status(std::string_view)> paced(std::function<Status(std::string_view)> sink) {
-  return [sink = std::move(sink), begin = SystemClock().mono_ms(),
-          got = uint64_t{0}](std::string_view piece) mutable -> Status {
-    got += piece.size();
-    if (SystemClock().mono_ms() - begin > try_timeout_ms(got))
-      return Error{Code::transient, "the reply comes too slowly", ""};
-    return sink(piece);
-  };
-}
-
 Result<uint64_t> told_size(const HttpResponse& reply, uint64_t offset, const std::string& name,
                            const std::string& doing) {
   std::string total = reply.header("Content-Range");

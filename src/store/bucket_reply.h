@@ -3,10 +3,8 @@
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "base/result.h"
 #include "net/http.h"
@@ -23,17 +21,13 @@ std::string range_header(const BucketRange& range);
 Result<uint64_t> told_size(const HttpResponse& reply, uint64_t offset, const std::string& name,
                            const std::string& doing);
 
-// Bytes that a reading request is given time for: how many there are is not known where no range
-// says so, and paced() sees to the rest.
+// Bytes that a reading request is given time for at most. How many there are is not known where no
+// range says so; kStallMs ends what stalls before.
 inline uint64_t most_read(const std::optional<BucketRange>& range) {
   return range ? range->size : 64 << 20;
 }
 
-// A reading request is given up when it brings nothing for so long.
-constexpr int64_t kStallMs = 30'000;
-
-// Gives on to `sink`; Code::transient once what has come took longer than try_timeout_ms() of it.
-std::function<Status(std::string_view)> paced(std::function<Status(std::string_view)> sink);
+constexpr int64_t kStallMs = 30'000;  // of reading requests: HttpRequest::stall_ms
 
 // What a status usually means, where the service's own code says nothing better.
 Code code_of_status(int status);

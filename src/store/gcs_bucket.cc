@@ -81,7 +81,7 @@ class GcsBucket : public Bucket {
     Call call{"GET", object_path(key), "alt=media", "reading " + key};
     // What is stored compressed comes so: its size and checksum are those of the stored bytes.
     call.headers.emplace_back("Accept-Encoding", "gzip");
-    call.on_body = paced(sink);
+    call.on_body = sink;
     call.expect = most_read(range);
     if (range) call.headers.emplace_back("Range", range_header(*range));
     if (!expected.empty()) call.query += "&ifGenerationMatch=" + percent_encode(expected);
