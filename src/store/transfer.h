@@ -77,7 +77,7 @@ Result<uint32_t> crc_of(const ByteSource& source);
 
 // How an object of `bytes` bytes travels: in parts of which every service takes so many, and in so
 // few at once that a source that is not in memory takes 64 MiB, or one part where that is more
-// (above 640 GiB).
+// (above 625 GiB).
 struct PartPlan {
   uint64_t size = 0;  // of each part but the last
   int workers = 1;
