@@ -18,7 +18,8 @@ def test_csv_is_read_back_as_it_was_whatever_the_values_hold(cli):
     sweep_spec(cli, 'echo "{\\"loss\\": 1}" >> $BATON_METRICS_FILE; : $BATON_PARAM_KIND $BATON_PARAM_RATE', parameters=parameters)
     cli("sweep", "--set", "sweep.method=grid")
     header, rows = rows_of(cli)
-    assert header == ["trial", "state", "value", "kind", "rate", "job", "attempts", "ran_ms", "asked_at", "closed_at", "reason"]
+    assert header == ["trial", "state", "value", "kind", "rate", "job", "attempts", "ran_ms", "asked_at", "closed_at", "reason",
+                      "last_step", "last_report"]
     assert sorted(row["kind"] for row in rows) == sorted(choices)
     assert {row["kind"]: row["rate"] for row in rows} == {kind: "0.5" if kind == "a,b" else "" for kind in choices}
     assert all(None not in row and None not in row.values() for row in rows), "as many fields as columns"
