@@ -8,11 +8,10 @@ import urllib.parse
 import urllib.request
 
 from azurite import azurite_with_tokens
-from data_places import az_cloud, cloud, gcs, gs_cloud, s3, server  # noqa: F401  (fixtures)
+from data_places import S3Place, az_cloud, cloud, gcs, gs_cloud, s3, server  # noqa: F401  (fixtures)
 from fault_proxy import FaultProxy
 from local_server import LocalServer
 from test_azure import Identity, through
-from test_bucket_results import Place
 from test_gcs import json_errors
 
 REQUESTS = 7  # that one set of credentials is good for
@@ -86,7 +85,8 @@ def test_of_a_container_in_s3(cloud, s3):
         job = run(cloud, f"s3://store/{cloud.prefix}-results", keeper, lambda: giver.given)
         assert "the container's role" in cloud("store", "check").stderr
     cloud.env = own
-    assert is_whole(Place(cloud, job).get)
+    place = S3Place(cloud, s3)
+    assert is_whole(lambda name: place.get(f"{cloud.prefix}-results/{job}/{name}"))
 
 
 def test_of_a_machine_in_google_cloud(gs_cloud, gcs):
