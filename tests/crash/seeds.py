@@ -75,4 +75,6 @@ def main(script, doc, make_trial, default_seeds):
                 bad.append(seed)
                 print(f"seed {seed} ({plan}): {why}\n  replay: {os.path.relpath(script, ROOT)} --seed {seed}", flush=True)
     print(f"{last - first + 1} seeds, {kills} kills, {len(bad)} failed {bad if bad else ''}")
-    return 1 if bad else 0
+    if kills == 0:
+        print("nothing was killed, so nothing is shown")
+    return 1 if bad or kills == 0 else 0
