@@ -259,46 +259,49 @@ std::vector<std::string> late_bloomers(uint64_t trial, const std::string&) {
   return {"8", "8", "1", "2"};
 }
 
-TEST_F(Driver, TheOptimiserLearnsWhatIsRecordedOfStoppedTrials) {
-  begin(stop_early_spec("false"));
-  agents_.values = late_bloomers;
-  agents_.outcome = [](uint64_t trial, int) {
-    return trial == 2 ? Outcome::stopped : Outcome::succeeded;
-  };
-  ASSERT_TRUE(drive().ok());
-  SweepState now = state();
+// Three late bloomers, of which the second ends in `second`; what the optimiser knows is what is
+// recorded.
+class StoppedEarly : public Driver {
+ protected:
+  SweepState run(const char* best, Outcome second) {
+    begin(stop_early_spec(best));
+    agents_.values = late_bloomers;
+    agents_.outcome = [second](uint64_t trial, int) {
+      return trial == 2 ? second : Outcome::succeeded;
+    };
+    EXPECT_TRUE(drive().ok());
+    SweepState now = state();
+    for (uint64_t trial = 1; trial <= 3; ++trial) {
+      const auto& value = now.trial(trial).value;
+      EXPECT_EQ(known(trial)["state"] == "done", value.has_value());
+      if (value) {
+        EXPECT_EQ(known(trial)["cost"], *value);
+      }
+    }
+    return now;
+  }
+};
+
+TEST_F(StoppedEarly, TheOptimiserLearnsWhatIsRecorded) {
+  SweepState now = run("false", Outcome::stopped);
+  EXPECT_EQ(now.trial(1).value, 5);
   EXPECT_EQ(now.trial(2).outcome, TrialOutcome::pruned);
   EXPECT_EQ(now.trial(2).value, 7);
   EXPECT_EQ(now.trial(3).outcome, TrialOutcome::value) << "it ended before it was stopped";
   EXPECT_EQ(now.trial(3).value, 2);
   EXPECT_EQ(now.trial(3).reports.size(), 2u) << "what comes after a verdict is not recorded";
-  for (uint64_t trial = 1; trial <= 3; ++trial)
-    EXPECT_EQ(known(trial)["cost"], *now.trial(trial).value);
 }
 
-TEST_F(Driver, TheBestReportCountsWhereTheSpecSaysSo) {
-  begin(stop_early_spec("true"));
-  agents_.values = late_bloomers;
-  agents_.outcome = [](uint64_t trial, int) {
-    return trial == 2 ? Outcome::stopped : Outcome::succeeded;
-  };
-  ASSERT_TRUE(drive().ok());
-  SweepState now = state();
+TEST_F(StoppedEarly, TheBestReportCountsWhereTheSpecSaysSo) {
+  SweepState now = run("true", Outcome::stopped);
+  EXPECT_EQ(now.trial(1).value, 5);
   EXPECT_EQ(now.trial(2).outcome, TrialOutcome::pruned);
   EXPECT_EQ(now.trial(2).value, 6);
   EXPECT_EQ(now.trial(3).value, 1);
-  for (uint64_t trial = 1; trial <= 3; ++trial)
-    EXPECT_EQ(known(trial)["cost"], *now.trial(trial).value);
 }
 
-TEST_F(Driver, AProgramThatFailsBeforeItIsStoppedIsAFailure) {
-  begin(stop_early_spec("false"));
-  agents_.values = late_bloomers;
-  agents_.outcome = [](uint64_t trial, int) {
-    return trial == 2 ? Outcome::failed : Outcome::succeeded;
-  };
-  ASSERT_TRUE(drive().ok());
-  EXPECT_EQ(state().trial(2).outcome, TrialOutcome::failed);
+TEST_F(StoppedEarly, AProgramThatFailsBeforeIsAFailure) {
+  EXPECT_EQ(run("false", Outcome::failed).trial(2).outcome, TrialOutcome::failed);
   EXPECT_EQ(known(2)["state"], "failed");
 }
 

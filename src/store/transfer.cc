@@ -33,7 +33,6 @@ Result<Uploaded> upload_whole(Bucket& bucket, BucketRetry& retry, const std::str
 }
 
 // In parts; the source's CRC is known.
-
 class PartsUpload {
  public:
   PartsUpload(Bucket& bucket, BucketRetry& retry, const TransferOptions& options,
