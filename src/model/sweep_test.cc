@@ -43,6 +43,15 @@ class SweepFold : public testing::Test {
     return {};
   }
   Status add(Type type, uint64_t trial = 0) { return add(event(type, trial)); }
+  // Trial 1 reports 0.5 at step 3, and is to pause.
+  void report_and_pause() {
+    begin();
+    ASSERT_TRUE(add(Type::asked, 1).ok());
+    SweepEvent reported = event(Type::reported);
+    reported.reports = {{1, 3, 0.5}};
+    reported.verdicts = {{1, false}};
+    ASSERT_TRUE(add(reported).ok());
+  }
   Status close(uint64_t trial, std::optional<double> value) {
     SweepEvent closed = event(Type::closed, trial);
     closed.value = value;
@@ -87,12 +96,7 @@ TEST_F(SweepFold, RefusesWhatMayNotFollow) {
 }
 
 TEST_F(SweepFold, PausesAndResumesATrial) {
-  begin();
-  ASSERT_TRUE(add(Type::asked, 1).ok());
-  SweepEvent reported = event(Type::reported);
-  reported.reports = {{1, 3, 0.5}};
-  reported.verdicts = {{1, false}};
-  ASSERT_TRUE(add(reported).ok());
+  report_and_pause();
   EXPECT_EQ(state_.trial(1).state, SweepTrial::State::pausing);
   ASSERT_TRUE(add(Type::paused, 1).ok());
   EXPECT_EQ(state_.paused, 1);
@@ -104,12 +108,7 @@ TEST_F(SweepFold, PausesAndResumesATrial) {
 }
 
 TEST_F(SweepFold, APausedTrialTellsHowLongItHasRun) {
-  begin();
-  ASSERT_TRUE(add(Type::asked, 1).ok());
-  SweepEvent reported = event(Type::reported);
-  reported.reports = {{1, 3, 0.5}};
-  reported.verdicts = {{1, false}};
-  ASSERT_TRUE(add(reported).ok());
+  report_and_pause();
   SweepEvent paused = event(Type::paused, 1);
   // An earlier baton did not say.
   auto bare = decode_sweep_event(
@@ -136,12 +135,7 @@ TEST(SweepTrials, ReportsAreWorthTheLastOrTheBest) {
 }
 
 TEST_F(SweepFold, ATrialThatIsAboutToPauseMayGoOn) {
-  begin();
-  ASSERT_TRUE(add(Type::asked, 1).ok());
-  SweepEvent reported = event(Type::reported);
-  reported.reports = {{1, 3, 0.5}};
-  reported.verdicts = {{1, false}};
-  ASSERT_TRUE(add(reported).ok());
+  report_and_pause();
   ASSERT_TRUE(add(Type::asked, 1).ok());
   EXPECT_EQ(state_.trial(1).state, SweepTrial::State::open);
   EXPECT_EQ(state_.open, (std::vector<uint64_t>{1}));
