@@ -15,8 +15,15 @@ ROOT = Path(__file__).resolve().parent.parent
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes more than half a minute, or makes an image")
     config.addinivalue_line("markers", "timeout(seconds): for pytest-timeout, where it is installed")
+    config.addinivalue_line("markers", "xdist_group(name): one after the other where tests run side by side, as they share something costly")
     # A shell starts what it puts in the background with SIGINT ignored, and that would be inherited.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items):
+    """Side by side (pytest -n), the long ones begin first, so that none is left alone at the end."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")

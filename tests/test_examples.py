@@ -133,6 +133,7 @@ def test_octave_ends_with_the_same_weights_after_a_preemption(baton_bin, tmp_pat
 
 
 @pytest.mark.slow  # the image of the main job, from the user's own $BATON_HOME
+@pytest.mark.xdist_group("image of the main job")
 def test_the_sweep_of_a_cnn_learns_and_draws(baton_bin, tmp_path):
     shutil.copytree(EXAMPLES / "sweep-cnn", tmp_path / "sweep-cnn")
     subprocess.run([ROOT / "tools/fetch-fashion-mnist", tmp_path / "fashion-cnn/data"], check=True)

@@ -72,6 +72,7 @@ def digest(path):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("image of the main job")
 @pytest.mark.timeout(1800)
 def test_weights_are_bit_identical_after_five_interruptions(baton_bin, env, spec):
     runs = Runs(baton_bin, env, spec)

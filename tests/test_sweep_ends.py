@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from metadata import Aws
-from test_sweep import SQUARE, UNTIL_STOPPED, results, running, sweep_spec, trials_of
+from sweep_specs import SQUARE, UNTIL_STOPPED, results, running, sweep_spec, trials_of
 
 WORTH_X = 'echo "{\\"loss\\": $BATON_PARAM_X}" >> $BATON_METRICS_FILE\n'
 ONE_BY_ONE = ("--parallel", "1", "--set", "sweep.method=grid")

@@ -8,7 +8,7 @@ import pytest
 
 from fault_proxy import FaultProxy
 from test_s3 import cloud, s3  # noqa: F401  (fixtures)
-from test_sweep import SQUARE, results, running, sweep_spec, trials_of
+from sweep_specs import SQUARE, results, running, sweep_spec, trials_of
 
 MACHINE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]  # process ids of its own: another machine's
 

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from test_sweep import results, sweep_spec
+from sweep_specs import results, sweep_spec
 
 # As much of a browser as the page's script uses. Prints all that was drawn.
 BROWSER = r"""

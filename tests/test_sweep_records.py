@@ -4,7 +4,7 @@ import io
 import json
 import re
 
-from test_sweep import results, sweep_spec
+from sweep_specs import results, sweep_spec
 
 
 def rows_of(cli):

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from test_sweep import SQUARE, results, running, sweep_spec, trials_of
+from sweep_specs import SQUARE, results, running, sweep_spec, trials_of
 
 SEQUENCE = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])")
 

@@ -6,7 +6,7 @@ import pytest
 
 from virtual_machine import VirtualMachine
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("virtual machine")]
 
 SPEC = """name: {name}
 image: host
