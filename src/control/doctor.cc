@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "notice/notice.h"
+#include "os/cloud.h"
 #include "os/files.h"
 #include "os/process.h"
 #include "store/open_store.h"

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "base/xml.h"
+#include "os/cloud.h"
 #include "os/files.h"
 #include "os/process.h"
 
@@ -74,15 +75,6 @@ Result<HttpResponse> accepted(Result<HttpResponse> reply, const std::string& sou
 Result<HttpResponse> get_from(const AwsLookup& look, const std::string& url, const Headers& headers,
                               const std::string& source) {
   return accepted(reply_of(look, "GET", url, headers, source), source);
-}
-
-// Nitro's vendor, Xen's version ("4.11.amazon").
-// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/identify_ec2_instances.html
-bool is_ec2_machine() {
-  auto vendor = read_file("/sys/class/dmi/id/sys_vendor", 4096);
-  auto version = read_file("/sys/class/dmi/id/bios_version", 4096);
-  return (vendor.ok() && starts_with(*vendor, "Amazon EC2")) ||
-         (version.ok() && version->find("amazon") != std::string::npos);
 }
 
 MaybeCredentials maybe(Result<AwsCredentials> found) {
@@ -251,7 +243,7 @@ MaybeCredentials container_credentials(const AwsLookup& look) {
 MaybeCredentials instance_credentials(const AwsLookup& look) {
   if (variable(look, "AWS_EC2_METADATA_DISABLED") == "true") return std::optional<AwsCredentials>();
   std::string base = variable(look, "AWS_EC2_METADATA_SERVICE_ENDPOINT");
-  const bool expected = look.had_role || (base.empty() && is_ec2_machine());
+  const bool expected = look.had_role || (base.empty() && detect_cloud() == "aws");
   if (base.empty()) base = "http://169.254.169.254";
   while (ends_with(base, "/")) base.pop_back();
   const std::string source = "this instance's role";

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "net/azure_connection.h"
 #include "net/token_reply.h"
+#include "os/cloud.h"
 #include "os/files.h"
 #include "os/process.h"
 
@@ -101,13 +102,6 @@ Result<AzureCredentials> sas_credentials(const AzureLookup& look, std::string sa
   return AzureCredentials{Kind::sas, sas, 0, source};
 }
 
-// Every machine of Azure's has this tag.
-// https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service
-bool is_azure_machine() {
-  auto tag = read_file("/sys/class/dmi/id/chassis_asset_tag", 4096);
-  return tag.ok() && trim(*tag) == "7783-7084-3265-9085-8269-3286-77";
-}
-
 // The client and its tenant, where both are given.
 struct Principal {
   std::string tenant, client, secret, token_file;
@@ -195,7 +189,7 @@ MaybeAzureCredentials azure_service_identity(const AzureLookup& look) {
 
 MaybeAzureCredentials azure_machine_identity(const AzureLookup& look) {
   std::string base = variable(look, "AZURE_POD_IDENTITY_AUTHORITY_HOST");
-  const bool expected = look.had_identity || (base.empty() && is_azure_machine());
+  const bool expected = look.had_identity || (base.empty() && detect_cloud() == "azure");
   if (base.empty()) base = "http://169.254.169.254";
   while (ends_with(base, "/")) base.pop_back();
   const std::string source = "this machine's managed identity";

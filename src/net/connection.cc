@@ -18,7 +18,6 @@ constexpr size_t kTogether = 16 << 10;
 constexpr size_t kReadSize = 256 << 10;
 constexpr int kMaxInterim = 16;  // 1xx replies before the final one
 constexpr uint64_t kMaxProxyReply = 1 << 20;
-constexpr int64_t kSlowestBytesPerMs = 128;
 
 std::string bracketed(const std::string& host) {
   return host.find(':') == std::string::npos ? host : "[" + host + "]";

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "net/gcp_key_file.h"
 #include "net/token_reply.h"
+#include "os/cloud.h"
 #include "os/files.h"
 #include "os/process.h"
 
@@ -30,12 +31,6 @@ Result<HttpResponse> ask_metadata(const GcpLookup& look, const std::string& path
   return look.http.send(request);
 }
 
-// https://cloud.google.com/compute/docs/instances/detect-compute-engine
-bool is_google_machine() {
-  auto name = read_file("/sys/class/dmi/id/product_name", 4096);
-  return name.ok() && starts_with(*name, "Google");
-}
-
 }  // namespace
 
 MaybeToken file_token(const GcpLookup& look) {
@@ -54,7 +49,7 @@ MaybeToken metadata_token(const GcpLookup& look) {
   if (look.at("NO_GCE_CHECK") == "true") return std::optional<BearerToken>();
   auto reply = ask_metadata(look, "token");
   // In a pod that just starts the server may be late; elsewhere there is none.
-  if (!reply.ok() && (!look.at("GCE_METADATA_HOST").empty() || is_google_machine()))
+  if (!reply.ok() && (!look.at("GCE_METADATA_HOST").empty() || detect_cloud() == "gcp"))
     return Error{Code::transient, "Google's metadata server: " + reply.error().message, ""};
   // Other clouds have a server at the same address.
   if (!reply.ok() || reply->header("Metadata-Flavor") != "Google")

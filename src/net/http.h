@@ -16,6 +16,9 @@ namespace baton {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
+// The slowest line that is waited for: 1 Mbit/s. Slower counts as standing still.
+constexpr int64_t kSlowestBytesPerMs = 128;
+
 struct HttpRequest {
   std::string method = "GET";
   std::string url;  // http:// or https://
@@ -31,8 +34,8 @@ struct HttpRequest {
   std::function<Status(std::string_view)> on_body;
   int64_t connect_timeout_ms = 10'000;  // name look-up and connection and TLS handshake together
   int64_t timeout_ms = 60'000;          // the whole exchange, so that a slow drip ends too
-  // Above 0: so long the reply may bring nothing, and so long it may take in all, besides 1 ms for
-  // each 128 bytes that have come. For replies of a size that is not known.
+  // Above 0: so long the reply may bring nothing, and so long it may take in all, besides what a
+  // line of kSlowestBytesPerMs needs for what has come. For replies of a size that is not known.
   int64_t stall_ms = 0;
   uint64_t max_body = 64 << 20;  // a longer reply is Code::invalid
   bool use_proxy = true;         // honour http(s)_proxy / no_proxy; metadata services must not

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "net/http.h"
+#include "net/shown_url.h"
 
 namespace baton {
 namespace {
@@ -10,8 +11,7 @@ namespace {
 constexpr size_t kMaxUrl = 64 << 10;
 
 Error bad_url(const std::string& url, const std::string& why) {
-  return Error{Code::invalid,
-               "\"" + printable(url.substr(0, 200)) + "\" is not a usable URL: " + why,
+  return Error{Code::invalid, "\"" + shown_url(url) + "\" is not a usable URL: " + why,
                "write it as http://host[:port]/path or https://host[:port]/path"};
 }
 
@@ -69,7 +69,7 @@ Result<Url> parse_url(const std::string& url) {
   size_t slash = std::min(rest.find_first_of("/?"), rest.size());
   std::string_view authority = rest.substr(0, slash);
   if (authority.find('@') != std::string_view::npos)
-    return bad_url("…", "it carries a user name or password");
+    return bad_url(url, "it carries a user name or password");
   std::string_view host;
   std::string_view port;
   if (!split_authority(authority, host, port)) return bad_url(url, "its host is not well-formed");

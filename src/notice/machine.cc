@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "notice/notice.h"
+#include "os/cloud.h"
 
 namespace baton {
 namespace {

@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <map>
 #include <memory>
 
 #include "notice/testing.h"
@@ -111,41 +110,6 @@ TEST_F(FileNotice, AHugeDeadlineIsBounded) {
   write(R"({"deadline_ms": 9223372036854775807})");
   start();
   EXPECT_EQ(box_.wait_for(1).at(0).deadline_mono_ms, clock_.mono_ms() + 86'400'000);
-}
-
-class DetectCloud : public ::testing::Test {
- protected:
-  std::string with(const std::map<std::string, std::string>& dmi) const {
-    std::string directory = dir_->path() + "/sys/class/dmi/id";
-    EXPECT_TRUE(make_dirs(directory).ok());
-    for (const auto& [name, value] : dmi)
-      EXPECT_TRUE(replace_file(directory + "/" + name, value + "\n", false).ok());
-    return detect_cloud(dir_->path());
-  }
-  Result<TempDir> dir_ = TempDir::create("dmi");
-};
-
-TEST_F(DetectCloud, NoDmiIsNoCloud) { EXPECT_EQ(detect_cloud(dir_->path()), ""); }
-TEST_F(DetectCloud, AwsNitro) {
-  EXPECT_EQ(with({{"sys_vendor", "Amazon EC2"}, {"product_name", "m5.large"}}), "aws");
-}
-TEST_F(DetectCloud, AwsXen) {
-  EXPECT_EQ(with({{"sys_vendor", "Xen"}, {"bios_version", "4.11.amazon"}}), "aws");
-}
-TEST_F(DetectCloud, Gcp) {
-  EXPECT_EQ(with({{"sys_vendor", "Google"}, {"product_name", "Google Compute Engine"}}), "gcp");
-}
-TEST_F(DetectCloud, Azure) {
-  EXPECT_EQ(with({{"sys_vendor", "Microsoft Corporation"},
-                  {"chassis_asset_tag", "7783-7084-3265-9085-8269-3286-77"}}),
-            "azure");
-}
-TEST_F(DetectCloud, HyperVAtHomeAndOthersAreNone) {
-  EXPECT_EQ(with({{"sys_vendor", "Microsoft Corporation"},
-                  {"product_name", "Virtual Machine"},
-                  {"chassis_asset_tag", "None"}}),
-            "");
-  EXPECT_EQ(with({{"sys_vendor", "Google"}, {"product_name", "Chromebook"}}), "");
 }
 
 std::vector<std::string> names(const std::vector<std::unique_ptr<NoticeSource>>& sources) {

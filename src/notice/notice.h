@@ -55,10 +55,6 @@ struct MetadataEndpoints {
   std::string azure = "http://169.254.169.254";
 };
 
-// Which cloud this machine is in by its DMI strings (no network): "aws", "gcp", "azure" or "".
-// `sys_root` is "/" except in tests.
-std::string detect_cloud(const std::string& sys_root = "/");
-
 struct WatchTimes {  // milliseconds; tests shorten them
   int64_t aws_poll = 5'000;
   int64_t gcp_retry = 5'000;

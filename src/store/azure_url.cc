@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "net/azure_connection.h"
+#include "net/shown_url.h"
 #include "store/azure_bucket.h"
 #include "store/open_store.h"
 
@@ -25,13 +26,6 @@ bool good_container(const std::string& name) {
          name.front() != '-' && name.back() != '-' && name.find("--") == std::string::npos;
 }
 
-// For errors: the query may be a signature, and what stands before an '@' a password.
-std::string without_secrets(const std::string& url) {
-  std::string plain = url.substr(0, std::min<size_t>(url.find('?'), 300));
-  size_t at = plain.find('@');
-  return printable(at == std::string::npos ? plain : "…" + plain.substr(at));
-}
-
 Status check_endpoint(const std::string& endpoint, const std::string& shown) {
   auto parsed = parse_url(endpoint);
   if (!parsed.ok()) return parsed.error().within("the endpoint of " + shown);
@@ -44,7 +38,7 @@ Status check_endpoint(const std::string& endpoint, const std::string& shown) {
 Result<AzurePlace> parse_azure_url(
     const std::string& url,
     const std::function<std::optional<std::string>(const std::string&)>& environment) {
-  const std::string shown = without_secrets(url);
+  const std::string shown = shown_url(url);
   if (url.find("sig=") != std::string::npos)
     return Error{Code::invalid, shown + " is given with a shared access signature, which is secret",
                  "take it out of the URL, and set AZURE_STORAGE_SAS_TOKEN to it"};

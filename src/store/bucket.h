@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "net/http.h"
 #include "store/store.h"
 
 namespace baton {
@@ -133,7 +134,6 @@ class Bucket {
 // Milliseconds for one request that moves `bytes`: half a minute, and a slow line's time.
 inline int64_t try_timeout_ms(uint64_t bytes) {
   constexpr int64_t kBase = 30'000;
-  constexpr uint64_t kSlowestBytesPerMs = 128;
   return kBase + static_cast<int64_t>(bytes / kSlowestBytesPerMs);
 }
 

@@ -2,16 +2,14 @@
 
 #include "base/encoding.h"
 #include "base/text.h"
+#include "net/shown_url.h"
 #include "store/open_store.h"
 
 namespace baton {
 namespace {
 
 Error bad(const std::string& url, const std::string& why) {
-  // What stands before an '@' may be a password.
-  size_t at = url.find('@');
-  std::string shown = at == std::string::npos ? url : "…" + url.substr(at);
-  return {Code::invalid, "\"" + printable(shown.substr(0, 300)) + "\" names no store: " + why,
+  return {Code::invalid, "\"" + shown_url(url) + "\" names no store: " + why,
           "write s3://bucket/prefix, gs://bucket/prefix or az://account/container/prefix; "
           "docs/buckets.md has the options"};
 }
@@ -28,9 +26,10 @@ Status read_options(const std::string& url, const std::string& query,
     size_t equals = std::min(item.find('='), item.size());
     std::string name = item.substr(0, equals);
     if (std::find(known.begin(), known.end(), name) == known.end()) {
+      if (equals == item.size()) return bad(url, "its options are written name=value");
       std::string why = "\"" + printable(name) + "\" is not one of its options";
       auto near = did_you_mean(name, known);
-      return bad(url.substr(0, url.find('?')), why + (near ? "; did you mean " + *near + "?" : ""));
+      return bad(url, why + (near ? "; did you mean " + *near + "?" : ""));
     }
     std::string value = equals < item.size() ? item.substr(equals + 1) : "";
     out.options.emplace_back(name, percent_decode(value));
@@ -106,8 +105,7 @@ Result<S3Target> parse_s3_url(
     return bad(url, "its region is not well formed");
   if (!place.endpoint.empty()) {
     auto endpoint = parse_url(place.endpoint);
-    if (!endpoint.ok())
-      return endpoint.error().within("the endpoint of " + url.substr(0, url.find('?')));
+    if (!endpoint.ok()) return endpoint.error().within("the endpoint of " + shown_url(url));
     if (endpoint->target != "/") return bad(url, "its endpoint has a path");
   }
   // A bucket's name with dots fits no certificate; other services seldom have names for buckets.

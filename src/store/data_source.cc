@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "model/commit.h"
+#include "net/shown_url.h"
 #include "os/crew.h"
 #include "store/http_file.h"
 #include "store/transfer.h"
@@ -120,7 +121,7 @@ std::optional<std::pair<std::string, std::string>> split_last(const std::string&
 
 // The one object that has this very name; Code::not_found.
 Result<DataSource> single_object(const std::string& url, const OpenBucket& open, Clock& clock) {
-  Error none{Code::not_found, "there is nothing at " + printable(url.substr(0, url.find('?'))),
+  Error none{Code::not_found, "there is nothing at " + shown_url(url),
              "check the URL; listing it with the service's own tool shows what is there"};
   auto parts = split_last(url);
   if (!parts) return none;

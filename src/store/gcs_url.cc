@@ -1,4 +1,5 @@
 #include "base/text.h"
+#include "net/shown_url.h"
 #include "store/gcs_bucket.h"
 #include "store/open_store.h"
 
@@ -6,8 +7,7 @@ namespace baton {
 namespace {
 
 Error bad(const std::string& url, const std::string& why) {
-  return {Code::invalid,
-          "\"" + printable(url.substr(0, url.find('?'))) + "\" names no store: " + why,
+  return {Code::invalid, "\"" + shown_url(url) + "\" names no store: " + why,
           "docs/buckets.md has the options"};
 }
 
@@ -32,7 +32,7 @@ Result<GcsTarget> parse_gs_url(const std::string& url, const EnvironmentReader& 
   while (ends_with(endpoint, "/")) endpoint.pop_back();
   if (endpoint.empty()) return target;
   auto at = parse_url(endpoint);
-  if (!at.ok()) return at.error().within("the endpoint of " + url.substr(0, url.find('?')));
+  if (!at.ok()) return at.error().within("the endpoint of " + shown_url(url));
   if (at->target != "/") return bad(url, "its endpoint has a path");
   if (!target.anonymous && !is_private(*at))
     return bad(url, "its endpoint is not reached by https, and would be sent your access token");

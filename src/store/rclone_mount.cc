@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "net/shown_url.h"
 #include "os/files.h"
 #include "os/process.h"
 #include "store/rclone_remote.h"
@@ -127,7 +128,7 @@ Error failed(const std::string& url, const std::string& log, const std::string& 
   auto lines = split(std::string(trim(said.ok() ? *said : "")), '\n');
   std::string last = lines.empty() || lines.back().empty() ? otherwise : lines.back();
   return {Code::permanent,
-          "rclone cannot mount " + url.substr(0, url.find('?')) +
+          "rclone cannot mount " + shown_url(url) +
               (last.empty() ? "" : ": " + printable(without_signatures(last).substr(0, 500))),
           "leave mode: mount out, and the data is fetched instead"};
 }

@@ -1,5 +1,6 @@
+#include "os/cloud.h"
+
 #include "base/text.h"
-#include "notice/notice.h"
 #include "os/files.h"
 
 namespace baton {
@@ -20,7 +21,8 @@ std::string detect_cloud(const std::string& sys_root) {
   if (dmi("sys_vendor") == "Amazon EC2" || dmi("bios_vendor") == "Amazon EC2") return "aws";
   if (dmi("bios_version").find("amazon") != std::string::npos) return "aws";
   // https://cloud.google.com/compute/docs/instances/detect-compute-engine
-  if (starts_with(dmi("product_name"), "Google Compute Engine")) return "gcp";
+  const std::string product = dmi("product_name");
+  if (product == "Google" || starts_with(product, "Google Compute Engine")) return "gcp";
   // Hyper-V on one's own machine has the same vendor, but not this tag.
   // https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service
   if (dmi("chassis_asset_tag") == "7783-7084-3265-9085-8269-3286-77") return "azure";

@@ -1,0 +1,110 @@
+// The agent beside a store that does not answer, or answers slowly.
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+
+#include "agent/agent_fixture.h"
+
+namespace baton {
+namespace {
+
+// Keeps everybody who comes while it is closed.
+class Gate {
+ public:
+  void pass() {
+    std::unique_lock lock(mutex_);
+    waiting_ = closed_;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return !closed_; });
+  }
+  void close_until_somebody_waits() {
+    std::unique_lock lock(mutex_);
+    closed_ = true;
+    changed_.wait(lock, [this] { return waiting_; });
+  }
+  void open() {
+    std::lock_guard lock(mutex_);
+    closed_ = waiting_ = false;
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool closed_ = false, waiting_ = false;
+};
+
+class Later : public NoticeSource {
+ public:
+  explicit Later(NoticeSink& sink) : sink_(sink) {}
+  void acknowledge(const Notice&) override {}
+  std::string name() const override { return "later"; }
+  void start(NoticeSink sink) override { sink_ = std::move(sink); }
+
+ private:
+  NoticeSink& sink_;
+};
+
+// Whatever the store does, the program learns of a notice at once, and is killed in time.
+TEST_F(Agent, ANoticeIsHeardWhileTheStoreDoesNotAnswer) {
+  Gate gate;
+  use(make_fault_store(make_mem_store(), [&](uint64_t, const char*, const std::string&) {
+    gate.pass();
+    return Fault::none;
+  }));
+  std::string job = submit();
+  NoticeSink tell;
+  std::string preempt;
+  std::atomic<bool> killed{false};
+  engine_.set_program([&](FakeProgram& program) {
+    program.out("some output\n");
+    write(program, "/checkpoint/state", "saved");
+    gate.close_until_somebody_waits();
+    tell(terminate("aws", clock_.mono_ms() + 1'000));
+    int signal = program.wait_signal(20'000);
+    preempt = std::to_string(signal) + read(program, "/baton/preempt");
+    try {
+      program.sleep_ms(20'000);
+    } catch (const FakeKilled&) {
+      killed = true;
+      gate.open();
+      throw;
+    }
+    gate.open();
+    return ExitStatus{0, 0};
+  });
+  AgentParts p = parts();
+  p.make_notices = [&](const std::string&) {
+    std::vector<std::unique_ptr<NoticeSource>> sources;
+    sources.push_back(std::make_unique<Later>(tell));
+    return sources;
+  };
+  auto result = drive(p, job, false);
+  ASSERT_TRUE(result.ok()) << result.error().text();
+  EXPECT_EQ(preempt.substr(0, 2), "15");
+  EXPECT_NE(preempt.find("\"source\":\"aws\""), std::string::npos) << preempt;
+  EXPECT_TRUE(killed);
+  EXPECT_EQ(result->outcome, Outcome::preempted);
+  EXPECT_EQ(ledger_->read_stream(job, "logs", 1, 0, 1 << 20).value(), "some output\n");
+  EXPECT_EQ(summary(job).commits.size(), 1u);
+}
+
+TEST_F(Agent, AProgramThatPrintsFasterThanTheStoreTakesItWaitsAndLosesNothing) {
+  use(make_fault_store(make_mem_store(), [&](uint64_t, const char*, const std::string& key) {
+    if (key.find("/logs/") != std::string::npos) clock_.sleep_ms(20);
+    return Fault::none;
+  }));
+  std::string job = submit();
+  const std::string line(1 << 20, 'x');
+  engine_.set_program([&](FakeProgram& program) {
+    for (int i = 0; i < 48; ++i) program.out(line);
+    return ExitStatus{0, 0};
+  });
+  AgentParts p = parts();
+  ASSERT_TRUE(drive(p, job, false).ok());
+  EXPECT_EQ(view_.said.size(), 48 * line.size());
+  EXPECT_EQ(ledger_->read_stream(job, "logs", 1, 0, UINT64_MAX).value().size(), 48 * line.size());
+}
+
+}  // namespace
+}  // namespace baton
