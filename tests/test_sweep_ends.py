@@ -186,3 +186,12 @@ sweep:
         rows = [json.loads(line) for line in cli("metrics", trial["job"], "--json").stdout.splitlines()]
         assert trial["value"] == max(row["val_accuracy"] for row in rows) > rows[-1]["val_accuracy"], "the best one counts"
         assert rows[0]["momentum"] == trial["params"].get("momentum", 0)
+
+
+def test_a_target_that_is_no_number_is_refused(cli):
+    sweep_spec(cli)
+    cli("sweep", "--trials", "1")
+    for target in ("inf", "-inf", "nan", "1e999"):
+        done = cli("sweep", "resume", "latest", "--trials", "2", f"--target={target}", check=2)
+        assert "--target expects a number" in done.stderr
+    assert len(results(cli)) == 1

@@ -33,7 +33,6 @@ while [ $step -lt LAST ]; do
   AFTER_A_REPORT
   while [ ! -e /data/$BATON_TRIAL-$step ]; do [ -e $BATON_PREEMPT_FILE ] && exit 0; sleep 0.05; done
 done
-wait_for_the_end
 """
 
 
@@ -92,6 +91,25 @@ def test_asha_pauses_trials_and_takes_them_up_again(cli):
     assert set(cli.json("sweep", "show", "latest")["importance"]) == {"x"}
     page = cli("sweep", "plot", "latest", "--to", "-").stdout
     assert page.count('"paused_at":') == len(waiting)
+
+
+def test_a_complete_trial_has_time_for_its_results(cli):
+    """Its last report ends nothing: what it writes then is delivered. Only what reports a later step is told to end."""
+    program = UNTIL_STOPPED + """
+    for step in 1 2 3; do report $step; sleep 0.1; done
+    sleep 3
+    echo model > $BATON_RESULTS_DIR/model.bin
+    [ $BATON_TRIAL = 1 ] && exit 0
+    report 4
+    wait_for_the_end
+    """
+    sweep_spec(cli, program, sweep="  max_step: 3\n", extra="preemption: {grace: 10s, signal: SIGURG}\n")
+    cli("sweep", "--set", "sweep.method=asha", "--trials", "2", "--set", "sweep.reduction=100", "--set", "sweep.min_step=3")
+    first, second = results(cli)
+    assert [first["state"], second["state"]] == ["value", "value"]
+    assert cli.show(first["job"])["state"] == "succeeded" and cli.show(second["job"])["state"] == "stopped"
+    cli("results", first["job"], "--to", "out")
+    assert (cli.dir / "out" / "model.bin").read_text() == "model\n"
 
 
 def test_asha_of_programs_that_nobody_can_stop_in_time(cli):

@@ -13,12 +13,40 @@ bool has_limits(const SweepEvent& event) {
   return event.trials || event.parallel || event.time_ms || event.target;
 }
 
-// New limits for a sweep that another process runs: that one goes by them.
-Result<int> extend(Context& context, Session& session, SweepHistory& history, SweepEvent event) {
+// New limits for a sweep that another process runs: that one goes by them. Code::not_found when it
+// has just ended, and nobody would.
+Status extend(Context& context, Session& session, SweepHistory& history, SweepEvent event) {
   event.type = SweepEventType::resumed;
-  BATON_TRY(history.append(event, session.ledger->clock().wall_ms(),
-                           [](const SweepState&) { return Status(); }));
+  auto driven = [](const SweepState& now) -> Status {
+    return now.driver ? Status() : Error{Code::not_found, "no process runs the sweep now", ""};
+  };
+  BATON_TRY(history.refresh());
+  BATON_TRY(driven(history.state()));
+  BATON_TRY(history.append(event, session.ledger->clock().wall_ms(), driven));
   context.terminal.say("sweep " + history.sweep().base.id + " goes on with the new limits");
+  return {};
+}
+
+Result<int> drive_here(Context& context, Session& session, const Sweep& sweep,
+                       const SweepEvent& limits) {
+  BATON_TRY(check_inputs(sweep.base, context.parts.environment, context.parts.clock));
+  return drive_sweep(context, session, sweep, limits);
+}
+
+// A driver on this machine is alive or known to be gone; another machine's may have vanished, and
+// is watched before it is taken for alive.
+Result<int> extend_or_drive(Context& context, Session& session, SweepHistory& history,
+                            const SweepEvent& limits) {
+  const auto& driver = history.state().driver;
+  if (!driver || driver_is_gone(*driver) || !has_limits(limits))
+    return drive_here(context, session, history.sweep(), limits);
+  if (driver->boot != AgentIdentity::self().boot) {
+    auto driven = drive_here(context, session, history.sweep(), limits);
+    if (!driven.is(Code::fenced)) return driven;
+  }
+  Status extended = extend(context, session, history, limits);
+  if (extended.is(Code::not_found)) return drive_here(context, session, history.sweep(), limits);
+  if (!extended.ok()) return extended.error();
   return 0;
 }
 
@@ -59,10 +87,7 @@ Result<int> run(Context& context) {
                              state.reason.empty() ? "" : ": " + printable(state.reason)),
                  "`baton sweep resume " + id + " --trials N` adds trials to it"};
   BATON_TRY(check_limits(history, *limits));
-  if (state.driver && !driver_is_gone(*state.driver) && has_limits(*limits))
-    return extend(context, session, history, *limits);
-  BATON_TRY(check_inputs(history.sweep().base, context.parts.environment, context.parts.clock));
-  return drive_sweep(context, session, history.sweep(), *limits);
+  return extend_or_drive(context, session, history, *limits);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "base/text.h"
 #include "cli/submit_job.h"
@@ -80,8 +81,9 @@ Result<SweepEvent> limits_asked_for(const Context& context) {
     std::string text = context.arguments.text("--target");
     double value = 0;
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size())
-      return Error{Code::invalid, "--target expects a number such as 0.93", ""};
+    if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
+      return Error{Code::invalid, "--target expects a number such as 0.93",
+                   "a target that no trial can reach lifts it"};
     event.target = value;
   }
   return event;

@@ -47,6 +47,7 @@ Status SweepDriver::claim() {
   claimed.agent = parts_.identity.agent;
   claimed.host = parts_.identity.host;
   claimed.boot = parts_.identity.boot;
+  claimed.machine = parts_.identity.machine;
   claimed.pid = parts_.identity.pid;
   claimed.pid_start = parts_.identity.pid_start;
   const std::string before = state().driver ? state().driver->agent : "";

@@ -56,7 +56,7 @@ SweepFacts SweepDriver::facts() const {
   facts.exhausted = exhausted_;
   facts.used_ms = state().used_ms;
   if (state().driver)
-    facts.used_ms += std::max<int64_t>(0, parts_.clock.wall_ms() - state().changed_ms);
+    facts.used_ms += std::max<int64_t>(0, parts_.clock.wall_ms() - state().driver_ms);
   return facts;
 }
 

@@ -102,6 +102,7 @@ class SweepDriver {
   Status close(uint64_t trial, const Summary& summary, TrialOutcome outcome,
                std::optional<double> value, const std::string& reason);
   Status give_up(const std::string& reason, const std::string& remedy = "");
+  bool metric_is_known() const;
   bool wants_reports() const;
   Status collect_reports(uint64_t trial, const History& history, SweepEvent& event);
   Status record(SweepEvent& reported);

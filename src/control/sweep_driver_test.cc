@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <limits>
 
 #include "base/ids.h"
 #include "control/requests.h"
@@ -174,6 +175,43 @@ TEST_F(Driver, AnUnknownMetricEndsTheSweepAndNamesWhatThereIs) {
   EXPECT_EQ(now.outcome, SweepOutcome::failed);
   EXPECT_NE(now.reason.find("there are: los; did you mean \"los\"?"), std::string::npos)
       << now.reason;
+}
+
+TEST_F(Driver, OneProgramThatSaysNothingIsAFailureWhileOthersReport) {
+  agents_.values = [](uint64_t trial, const std::string& x) {
+    return trial == 1 ? std::vector<std::string>() : std::vector<std::string>{x};
+  };
+  ASSERT_TRUE(drive().ok());
+  EXPECT_EQ(state().outcome, SweepOutcome::complete) << state().reason;
+  EXPECT_EQ(state().counts[static_cast<size_t>(TrialOutcome::failed)], 1);
+  EXPECT_EQ(state().counts[static_cast<size_t>(TrialOutcome::value)], 5);
+}
+
+TEST_F(Driver, ProgramsThatAllSayNothingEndTheSweepSoon) {
+  agents_.values = [](uint64_t, const std::string&) { return std::vector<std::string>(); };
+  ASSERT_TRUE(drive().ok());
+  EXPECT_EQ(state().outcome, SweepOutcome::failed);
+  EXPECT_EQ(state().closed(), 2) << "as many as run at once";
+}
+
+TEST_F(Driver, WhatNobodyCouldReadIsNotWritten) {
+  ASSERT_TRUE(drive().ok());
+  SweepEvent limits;
+  limits.target = std::numeric_limits<double>::infinity();
+  EXPECT_TRUE(drive(limits).is(Code::corrupt));
+  EXPECT_EQ(state().outcome, SweepOutcome::complete) << "it can be read still";
+}
+
+TEST(SweepDrivers, AreGoneWhenTheirMachineHasRestarted) {
+  const AgentIdentity self = AgentIdentity::self();
+  SweepEvent claimed;
+  claimed.host = self.host;
+  claimed.boot = "another boot/1";
+  claimed.pid = self.pid;
+  claimed.pid_start = self.pid_start;
+  EXPECT_FALSE(driver_is_gone(claimed)) << "of a machine that nothing is known of";
+  claimed.machine = self.machine;
+  EXPECT_EQ(driver_is_gone(claimed), !self.machine.empty());
 }
 
 TEST_F(Driver, AnAgentThatCannotClaimEndsTheSweepInsteadOfTryingForEver) {

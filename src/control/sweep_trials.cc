@@ -1,6 +1,7 @@
 // A trial's way: from the record that asks for it to the record that closes it.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "control/inspect.h"
@@ -188,7 +189,7 @@ Status SweepDriver::pause(uint64_t trial, const Summary& summary) {
   return paused.ok() ? Status() : Status(paused.error());
 }
 
-// The methods with budgets stop also what is complete.
+// What goes on beyond its last step is stopped too, and complete.
 Status SweepDriver::prune(uint64_t trial, const Summary& summary) {
   const SweepTrial& known = state().trial(trial);
   const SweepSpec& spec = sweep().spec();
@@ -229,12 +230,22 @@ Status SweepDriver::conclude_succeeded(uint64_t trial, History& history) {
                                "before its last report; report first, then commit",
                                state().trial(trial).parent));
   }
-  bool known = state().counts[0] + state().counts[1] > 0;
+  const bool known = metric_is_known();
   BATON_TRY(close(trial, summary, TrialOutcome::failed, {}, found.problem));
-  if (!found.unknown || known) return {};
+  // A program that says nothing at all may have had a bad day; as many as run at once may not.
+  const bool too_early = found.names.empty() && state().closed() < state().parallel;
+  if (!found.unknown || known || too_early) return {};
   return give_up(fmt::format("trial {}: {}", trial, found.problem),
                  "correct sweep.metric in the spec, or what the program reports, and start a new "
                  "sweep: this one keeps the metric that it began with");
+}
+
+// Whether any trial has reported what the sweep goes by: then one that has not is itself to blame.
+bool SweepDriver::metric_is_known() const {
+  const auto& trials = state().trials;
+  return std::any_of(trials.begin(), trials.end(), [](const SweepTrial& trial) {
+    return trial.value.has_value() || !trial.reports.empty();
+  });
 }
 
 Status SweepDriver::close(uint64_t trial, const Summary& summary, TrialOutcome outcome,
@@ -282,6 +293,9 @@ Status SweepDriver::collect_reports(uint64_t trial, const History& history, Swee
   for (const auto& [step, value] : new_reports(lines, sweep().spec().metric, after)) {
     event.reports.push_back({trial, step, value});
     Verdict verdict = tuner_->report(trial, step, value);
+    // Who has come to the end is left to end by itself, as its results are still to be written.
+    const int64_t last = sweep().spec().max_step;
+    if (last > 0 && step >= last) verdict = step > last ? Verdict::stop : Verdict::go_on;
     if (verdict != Verdict::go_on) event.verdicts.emplace_back(trial, verdict == Verdict::stop);
     if (verdict != Verdict::go_on || event.reports.size() >= kReportsPerEvent) break;
   }

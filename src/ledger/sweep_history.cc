@@ -67,8 +67,11 @@ Result<SweepEvent> SweepHistory::append(SweepEvent event, int64_t wall_ms,
     if (!allowed.ok())
       return Error{Code::fenced,
                    fmt::format("sweep {}: {}", sweep_.base.id, allowed.error().message), ""};
-    Status created =
-        store_->create(sweep_event_key(sweep_.base.id, event.number), encode_sweep_event(event));
+    const std::string text = encode_sweep_event(event);
+    // What no baton could read would end the sweep for good.
+    BATON_TRY(decode_sweep_event(
+        text, fmt::format("event {} of sweep {}", event.number, sweep_.base.id)));
+    Status created = store_->create(sweep_event_key(sweep_.base.id, event.number), text);
     if (created.ok()) {
       BATON_TRY(take(event));
       return event;

@@ -29,7 +29,9 @@ Json summary_json(const SweepHistory& history) {
       {"failed", line.failed}, {"running", line.running},       {"events", history.state().events}};
   if (line.best) json["best"] = *line.best;
   if (const auto& driver = history.state().driver) {
+    json["host"] = driver->host;
     json["boot"] = driver->boot;
+    json["machine"] = driver->machine;
     json["pid"] = driver->pid;
     json["pid_start"] = driver->pid_start;
   }
@@ -40,7 +42,9 @@ Json summary_json(const SweepHistory& history) {
 
 bool driver_is_gone(const SweepEvent& claimed) {
   Event event;
+  event.host = claimed.host;
   event.boot = claimed.boot;
+  event.machine = claimed.machine;
   event.pid = claimed.pid;
   event.pid_start = claimed.pid_start;
   return owner_is_gone(event);
@@ -183,7 +187,9 @@ SweepLine SweepLedger::line_of(const std::string& id) {
   line.running = static_cast<int>(get_int(*json, "running"));
   if (json->contains("best")) line.best = get_double(*json, "best");
   SweepEvent driver;
+  driver.host = get_string(*json, "host");
   driver.boot = get_string(*json, "boot");
+  driver.machine = get_string(*json, "machine");
   driver.pid = get_int(*json, "pid");
   driver.pid_start = static_cast<uint64_t>(get_int(*json, "pid_start"));
   line.abandoned = line.state == "running" && driver_is_gone(driver);

@@ -81,7 +81,7 @@ struct SweepEvent {
   // created:
   std::string code_object, name;
   // claimed:
-  std::string agent, host, boot;
+  std::string agent, host, boot, machine;
   int64_t pid = 0;
   uint64_t pid_start = 0;
   // asked, paused, closed:
@@ -152,7 +152,8 @@ struct SweepState {
   int parallel = 1;
   int64_t time_ms = 0;
   std::optional<double> target;
-  int64_t used_ms = 0;  // time that drivers have spent on it
+  int64_t used_ms = 0;    // time that drivers have spent on it
+  int64_t driver_ms = 0;  // when the driver wrote last; up to then its time is in used_ms
   int64_t created_ms = 0, changed_ms = 0;
 
   const SweepTrial& trial(uint64_t number) const { return trials[number - 1]; }

@@ -159,6 +159,7 @@ std::string encode_sweep_event(const SweepEvent& event) {
     json["agent"] = event.agent;
     json["host"] = event.host;
     json["boot"] = event.boot;
+    if (!event.machine.empty()) json["machine"] = event.machine;
     json["pid"] = event.pid;
     json["pid_start"] = event.pid_start;
   }
@@ -192,6 +193,7 @@ Result<SweepEvent> decode_sweep_event(std::string_view text, const std::string& 
   event.agent = fields.text("agent", 64);
   event.host = fields.text("host", 255);
   event.boot = fields.text("boot", 64);
+  event.machine = fields.text("machine", 64);
   event.pid = fields.integer("pid", 0, kMaxInt64);
   event.pid_start = fields.unsigned_integer("pid_start");
   if (of_a_trial(event.type)) read_trial(json, fields, event);

@@ -197,10 +197,12 @@ Status may_follow(const SweepState& state, const SweepEvent& event) {
 }
 
 void apply(SweepState& state, const SweepEvent& event, const SweepSpec& spec) {
-  // Time counts while a driver is at work: from its claim to whatever came last.
-  bool of_driver = event.type != Type::claimed && event.type != Type::resumed;
-  if (state.driver && of_driver && event.at_ms > state.changed_ms)
-    state.used_ms += std::min(event.at_ms - state.changed_ms, kMostUsed - state.used_ms);
+  // Time counts while a driver is at work: from its claim to what it wrote last. That others ask it
+  // to stop, or give it new limits, does not tell whether it still is.
+  const bool of_driver = is_driver_event(event.type);
+  if (state.driver && of_driver && event.at_ms > state.driver_ms)
+    state.used_ms += std::min(event.at_ms - state.driver_ms, kMostUsed - state.used_ms);
+  if (of_driver || event.type == Type::claimed) state.driver_ms = event.at_ms;
   state.events = event.number;
   state.last_nonce = event.nonce;
   state.changed_ms = event.at_ms;

@@ -166,6 +166,27 @@ TEST_F(SweepFold, CountsTimeOnlyWhileADriverIsAtWork) {
   EXPECT_EQ(state_.used_ms, 1000);
 }
 
+TEST_F(SweepFold, WhatOthersWriteIsNoTimeOfTheDriver) {
+  begin();  // claimed at 2 s
+  ASSERT_TRUE(add(Type::asked, 1).ok());
+  // The driver was killed, and in the morning somebody looks.
+  SweepEvent stop = event(Type::stop_requested);
+  stop.at_ms = 30'000'000;
+  ASSERT_TRUE(add(stop).ok());
+  EXPECT_EQ(state_.used_ms, 1000);
+}
+
+TEST_F(SweepFold, NewLimitsInBetweenLoseNoTime) {
+  begin();  // claimed at 2 s
+  SweepEvent resumed = event(Type::resumed);
+  resumed.at_ms = 6'000;
+  ASSERT_TRUE(add(resumed).ok());
+  SweepEvent asked = event(Type::asked, 1);
+  asked.at_ms = 7'000;
+  ASSERT_TRUE(add(asked).ok());
+  EXPECT_EQ(state_.used_ms, 5'000);
+}
+
 TEST(SweepEvents, RefuseEveryDamage) {
   SweepEvent event;
   event.type = Type::closed;
