@@ -25,6 +25,9 @@ class CredentialSource {
   virtual Result<Credentials> get() = 0;
   // The service has refused these as expired or invalid: the next get() fetches new ones.
   virtual void refuse(const Credentials& refused) = 0;
+  // The service has refused something without a reason, which may be these: the next get() looks
+  // for others, and where there are none, they are used on.
+  virtual void doubt(const Credentials& doubted) { refuse(doubted); }
 };
 
 // A token that is sent as it is ("Authorization: Bearer …"), of Google's and Azure's kind.
@@ -74,14 +77,14 @@ class RenewedCredentials : public CredentialSource<Credentials> {
     std::unique_lock lock(mutex_);
     while (true) {
       if (held_ && !wants_renewal()) return *held_;
-      if (still_good()) {
+      if (still_good() && !doubted_) {
         if (!fetching_) renew();
         return *held_;
       }
       if (!fetching_) break;
       uint64_t round = rounds_;
       fetched_.wait(lock, [&] { return rounds_ != round; });
-      if (!held_) return failure_;  // the one that was waited for
+      if (failed_ && !still_good()) return failure_;  // that of the one that was waited for
     }
     fetching_ = true;
     return fetch(lock);
@@ -92,13 +95,18 @@ class RenewedCredentials : public CredentialSource<Credentials> {
     if (held_ && *held_ == refused) refused_ = true;
   }
 
+  void doubt(const Credentials& doubted) override {
+    std::lock_guard lock(mutex_);
+    if (held_ && *held_ == doubted) doubted_ = true;
+  }
+
  private:
   int64_t left_ms() const {
     return held_->expires_ms == 0 ? INT64_MAX : held_->expires_ms - clock_.wall_ms();
   }
   bool still_good() const { return held_ && !refused_ && left_ms() > times_.still_good_ms; }
   bool wants_renewal() const {
-    if (refused_) return true;
+    if (refused_ || doubted_) return true;
     bool asked_lately = clock_.mono_ms() - asked_at_ < times_.least_between_ms;
     return left_ms() < times_.before_ms && !asked_lately;
   }
@@ -127,6 +135,8 @@ class RenewedCredentials : public CredentialSource<Credentials> {
 
   Result<Credentials> take(Result<Credentials> found) {
     asked_at_ = clock_.mono_ms();
+    doubted_ = false;
+    failed_ = !found.ok();
     if (found.ok()) {
       held_ = *found;
       refused_ = false;
@@ -143,7 +153,8 @@ class RenewedCredentials : public CredentialSource<Credentials> {
   std::mutex mutex_;
   std::condition_variable fetched_;
   bool fetching_ = false;
-  bool refused_ = false;
+  bool refused_ = false, doubted_ = false;
+  bool failed_ = false;  // the last round, with failure_ where nothing good was left
   std::optional<Credentials> held_;
   Error failure_;
   int64_t asked_at_ = 0;

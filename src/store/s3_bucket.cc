@@ -334,7 +334,7 @@ class S3Bucket : public Bucket {
   bool doubt(const AwsCredentials& used, int64_t now) {
     int64_t last = doubted_at_.load();
     if (now - last < kDoubtMs || !doubted_at_.compare_exchange_strong(last, now)) return false;
-    credentials_->refuse(used);
+    credentials_->doubt(used);
     return true;
   }
 

@@ -1,0 +1,72 @@
+#include "net/renewed.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+
+namespace baton {
+namespace {
+
+struct Key {
+  std::string text;
+  int64_t expires_ms = 0;
+  bool operator==(const Key&) const = default;
+};
+
+class Renewed : public testing::Test {
+ protected:
+  // Gives key 1, 2, 3 …, or an error while `failing`; waits while `slow`.
+  Result<Key> find() {
+    int number = ++finds_;
+    while (slow_) std::this_thread::yield();
+    if (failing_) return Error{Code::transient, "nobody answers", ""};
+    return Key{std::to_string(number), 0};
+  }
+
+  ManualClock clock_;
+  std::atomic<int> finds_{0};
+  std::atomic<bool> failing_{false}, slow_{false};
+  RenewedCredentials<Key> source_{[this] { return find(); }, clock_};
+};
+
+TEST_F(Renewed, WhoWaitsForALookThatFindsNothingDoesNotLookAgain) {
+  const Key first = *source_.get();
+  source_.refuse(first);
+  failing_ = slow_ = true;
+  std::vector<std::future<bool>> waiting;
+  for (int i = 0; i < 8; ++i)
+    waiting.push_back(std::async(std::launch::async, [&] { return source_.get().ok(); }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));  // until they all wait for the one
+  slow_ = false;
+  for (auto& one : waiting) EXPECT_FALSE(one.get());
+  EXPECT_EQ(finds_, 2);
+}
+
+TEST_F(Renewed, WhatIsDoubtedIsUsedOnWhereThereIsNothingElse) {
+  const Key first = *source_.get();
+  failing_ = true;
+  source_.doubt(first);
+  auto still = source_.get();
+  ASSERT_TRUE(still.ok());
+  EXPECT_EQ(still->text, "1");
+  EXPECT_EQ(finds_, 2) << "it was looked for";
+  EXPECT_EQ(source_.get()->text, "1");
+  EXPECT_EQ(finds_, 2) << "once";
+}
+
+TEST_F(Renewed, WhatIsDoubtedIsReplacedAtOnceWhereThereIsSomethingElse) {
+  source_.doubt(*source_.get());
+  EXPECT_EQ(source_.get()->text, "2");
+}
+
+TEST_F(Renewed, WhatIsRefusedIsUsedNoMore) {
+  source_.refuse(*source_.get());
+  failing_ = true;
+  EXPECT_TRUE(source_.get().is(Code::transient));
+  failing_ = false;
+  EXPECT_EQ(source_.get()->text, "3");
+}
+
+}  // namespace
+}  // namespace baton
