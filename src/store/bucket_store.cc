@@ -16,8 +16,11 @@ namespace {
 constexpr size_t kPage = 1000;
 // One thread of an agent reads requests, sends output and records commits, one after the other: a
 // service that does not answer may not hold it up for long. Blobs are written and read by others.
+// What a record says would be lost, and the work with it, so one that asks to be left alone for a
+// minute, as they do when they are busy, is waited for.
 constexpr int64_t kReadPatienceMs = 5'000;
 constexpr int64_t kRecordPatienceMs = 30'000;
+constexpr int64_t kRecordHoldMs = BucketRetry::kLongestHoldMs + 5'000;
 constexpr size_t kRecordBelow = 64 << 10;
 
 class BucketStore : public ObjectStore {
@@ -26,8 +29,8 @@ class BucketStore : public ObjectStore {
       : bucket_(std::move(bucket)),
         options_(options),
         retry_(*bucket_, clock, options.transfer),
-        records_(*bucket_, clock, patient_for(options.transfer, kRecordPatienceMs)),
-        reads_(*bucket_, clock, patient_for(options.transfer, kReadPatienceMs)) {}
+        records_(*bucket_, clock, patient_for(options.transfer, kRecordPatienceMs, kRecordHoldMs)),
+        reads_(*bucket_, clock, patient_for(options.transfer, kReadPatienceMs, 0)) {}
 
   Status create(const std::string& key, std::string_view bytes) override {
     BATON_TRY(check_key(key));
@@ -134,8 +137,9 @@ class BucketStore : public ObjectStore {
   std::string name() const override { return bucket_->name(); }
 
  private:
-  static TransferOptions patient_for(TransferOptions options, int64_t ms) {
+  static TransferOptions patient_for(TransferOptions options, int64_t ms, int64_t hold_ms) {
     options.give_up_ms = std::min(options.give_up_ms, ms);
+    options.hold_ms = hold_ms;
     return options;
   }
 

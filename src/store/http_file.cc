@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "base/text.h"
+#include "store/bucket_reply.h"
 #include "net/http_date.h"
 
 namespace baton {
@@ -55,6 +56,7 @@ class HttpFile : public Bucket {
     HttpRequest request;
     if (range) request.headers.emplace_back("Range", range_text(*range));
     request.timeout_ms = try_timeout_ms(range ? range->size : uint64_t{8} << 30);
+    request.stall_ms = kStallMs;
     request.on_body = sink;
     BATON_ASSIGN(HttpResponse reply, send(request));
     if (range && reply.status == 200 && range->offset > 0)

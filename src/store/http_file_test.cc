@@ -87,6 +87,22 @@ TEST_F(HttpFileTest, RetryAfterHoldsBack) {
   EXPECT_EQ(bucket->hold_ms(), 7000);
 }
 
+// Its size is not known, so nothing else ends it for hours.
+TEST_F(HttpFileTest, AReadThatBringsNothingEnds) {
+  class Asked : public HttpClient {
+   public:
+    Result<HttpResponse> send(const HttpRequest& request, const Cancel*) override {
+      stall_ms = request.stall_ms;
+      return Error{Code::transient, "no network", ""};
+    }
+    int64_t stall_ms = 0;
+  };
+  auto asked = std::make_shared<Asked>();
+  auto bucket = make_http_file(server_.url() + "/f.bin", asked, clock_);
+  EXPECT_FALSE(read(*bucket).ok());
+  EXPECT_EQ(asked->stall_ms, 30'000);
+}
+
 TEST_F(HttpFileTest, ARangeIsOneOrItIsRefused) {
   script([](const TestRequest& request) {
     for (const auto& [name, value] : request.headers)

@@ -251,8 +251,10 @@ Result<Uploaded> upload(Bucket& bucket, BucketRetry& retry, const TransferOption
     PartsUpload parts(bucket, retry, options, key, known);
     auto sent = parts.run(mode);
     if (!sent.is(Code::not_found) || round == kMostRounds) return sent;
-    // Completed by a try whose reply was lost, or gone: the object tells.
+    // Completed by a try whose reply was lost, or gone: the object tells. That of a version is gone
+    // where there is none: S3 refuses the condition with the same words.
     auto there = retry([&] { return bucket.head(key); });
+    if (there.is(Code::not_found) && !mode.version().empty()) return sent;
     bool ours = there.ok() && there->size == source.size && there->crc32c == known.crc32c;
     if (!ours) continue;
     if (mode != Write::if_absent) return Uploaded{*known.crc32c, there->version};

@@ -15,16 +15,21 @@ namespace baton {
 struct TransferOptions {
   int tries = 10;                   // of each request
   int64_t give_up_ms = 300'000;     // no request is begun again later than this after its first try
+  int64_t hold_ms = 0;              // but so long a service's wish to be left alone is waited out
   int parallel = 8;                 // requests at once, for one object
   uint64_t part_size = 8ull << 20;  // 5 MiB or more
   uint64_t single_below = 32ull << 20;  // smaller objects travel in one request
 };
 
 // Repeats single requests to a bucket, as Bucket's errors allow. While the service asks callers to
-// keep away nothing is sent; where that lasts longer than give_up_ms, it is an error at once.
+// keep away nothing is sent; where that lasts longer than give_up_ms and hold_ms, it is an error at
+// once.
 // Thread-safe.
 class BucketRetry {
  public:
+  static constexpr int64_t kLongestHoldMs =
+      60'000;  // a service that asks for more is asked again then
+
   BucketRetry(const Bucket& bucket, Clock& clock, const TransferOptions& options)
       : bucket_(bucket), clock_(clock), options_(options) {}
 
@@ -34,7 +39,8 @@ class BucketRetry {
     for (int attempt = 1;; ++attempt) {
       const int64_t wait = std::min<int64_t>(bucket_.hold_ms(), kLongestHoldMs);
       if (wait > 0) {
-        if (clock_.mono_ms() - begin + wait > options_.give_up_ms) return kept_away(wait);
+        const int64_t most = std::max(options_.give_up_ms, options_.hold_ms);
+        if (clock_.mono_ms() - begin + wait > most) return kept_away(wait);
         clock_.sleep_ms(wait);
       }
       auto result = call();
@@ -52,7 +58,6 @@ class BucketRetry {
             "try again then"};
   }
 
-  static constexpr int64_t kLongestHoldMs = 60'000;
   const Bucket& bucket_;
   Clock& clock_;
   const TransferOptions options_;
