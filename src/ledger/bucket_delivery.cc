@@ -47,7 +47,7 @@ Result<bool> BucketDelivery::is_complete() {
 // What an earlier attempt, or nobody, or somebody else has put there.
 Status BucketDelivery::load() {
   if (loaded_) return {};
-  BATON_TRY(read_record());
+  BATON_ASSIGN(sent_, read_record());
   BATON_TRY(each_listed([&](const ObjectInfo& object) {
     std::string name = object.key.substr(job_.size() + 1);
     if (starts_with(name, std::string(kOwn) + "/"))
@@ -71,8 +71,9 @@ Status BucketDelivery::each_listed(const std::function<void(const ObjectInfo& ob
 }
 
 // Records of before versions were kept have none, and do not tell what was pending.
-Status BucketDelivery::read_record() {
+Result<std::map<std::string, BucketDelivery::Sent>> BucketDelivery::read_record() {
   std::string text;
+  std::map<std::string, Sent> found;
   auto read = retry_([&] {
     text.clear();
     return bucket_->get(key(kRecord), std::nullopt, "", [&](std::string_view bytes) -> Status {
@@ -82,8 +83,9 @@ Status BucketDelivery::read_record() {
       return {};
     });
   });
-  if (read.is(Code::not_found)) return {};
+  if (read.is(Code::not_found)) return found;
   if (!read.ok()) return read.error();
+  record_version_ = read->version;
   BATON_ASSIGN(Json json, parse_json(text, key(kRecord)));
   auto files = json.find("files");
   if (files == json.end() || !files->is_object())
@@ -97,12 +99,13 @@ Status BucketDelivery::read_record() {
   for (const auto& [name, file] : files->items()) {
     Sent sent{content(file), get_int(file, "mtime_ns"), get_bool(file, "pending"), std::nullopt};
     if (auto next = file.find("next"); next != file.end()) sent.next = content(*next);
-    sent_[name] = std::move(sent);
+    found[name] = std::move(sent);
   }
-  return {};
+  return found;
 }
 
-Status BucketDelivery::save() {
+// Code::exists: it is not the one any more that was read or written last.
+Result<std::string> BucketDelivery::write_record() {
   Json files = Json::object();
   for (const auto& [name, file] : sent_) {
     Json entry = {{"size", file.content.size},
@@ -115,10 +118,48 @@ Status BucketDelivery::save() {
   }
   std::string text =
       dump_json(Json{{"format", 1}, {"job", job_}, {"files", std::move(files)}}) + "\n";
-  auto written =
-      retry_([&] { return bucket_->put(key(kRecord), text, crc32c(text), Write::replace); });
-  if (!written.ok()) return written.error();
+  const Write mode = no_versions_              ? Write::replace
+                     : record_version_.empty() ? Write::if_absent
+                                               : Write::if_version(record_version_);
+  const uint32_t crc = crc32c(text);
+  auto written = retry_([&] { return bucket_->put(key(kRecord), text, crc, mode); });
+  if (written.is(Code::unsupported)) {
+    no_versions_ = true;
+    return retry_([&] { return bucket_->put(key(kRecord), text, crc, Write::replace); });
+  }
+  if (!written.is(Code::exists)) return written;
+  // Perhaps by an earlier try whose reply was lost.
+  auto there = retry_([&] { return bucket_->head(key(kRecord)); });
+  if (there.ok() && there->size == text.size() && there->crc32c == crc) return there->version;
+  return written;
+}
+
+// Another attempt of the job has written the record meanwhile. What either has sent is baton's.
+Status BucketDelivery::take_over() {
+  BATON_TRY(poll());  // it is the other one's turn, if it is not ours any more
+  record_version_.clear();
+  BATON_ASSIGN(auto theirs, read_record());
+  for (const auto& [name, file] : theirs) {
+    auto [own, fresh] = sent_.try_emplace(name, file);
+    if (!fresh && !own->second.next) own->second.next = file.content;
+  }
   return {};
+}
+
+// What was written must be known to whoever delivers next, and no attempt may forget what another
+// one has sent: the record is replaced only by who knows it.
+Status BucketDelivery::save() {
+  constexpr int kRounds = 5;
+  for (int round = 1;; ++round) {
+    auto written = write_record();
+    if (written.ok()) {
+      record_version_ = *written;
+      return {};
+    }
+    bool other = written.is(Code::exists) || written.is(Code::not_found);
+    if (!other || round == kRounds) return written.error();
+    BATON_TRY(take_over());
+  }
 }
 
 void BucketDelivery::leave_out(const std::string& name, const std::string& why) {

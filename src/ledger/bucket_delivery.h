@@ -99,9 +99,11 @@ class BucketDelivery {
 
   std::string key(const std::string& name) const { return job_ + "/" + name; }
   Status load();
-  Status read_record();
+  Result<std::map<std::string, Sent>> read_record();
   Status each_listed(const std::function<void(const ObjectInfo& object)>& use);
   Status save();
+  Result<std::string> write_record();
+  Status take_over();
   Status plan(const Manifest& manifest, const std::vector<ExtraFile>& extras);
   void add(Task task, int64_t mtime_ns);
   void leave_out(const std::string& name, const std::string& why);
@@ -130,6 +132,7 @@ class BucketDelivery {
   BucketRetry retry_;
   std::mutex mutex_;  // guards what the threads of each_task and remove_gone note
   std::map<std::string, Sent> sent_;
+  std::string record_version_;     // of delivered.json, as it was read or written last; "": none
   std::set<std::string> foreign_;  // objects that were there before, and are not ours
   bool loaded_ = false, marked_ = false;
   std::vector<Task> tasks_;

@@ -175,6 +175,61 @@ TEST_F(BucketDeliveryTest, AnEditBetweenLookingAndWritingIsLeft) {
   }
 }
 
+TEST_F(BucketDeliveryTest, WhatIsRemovedBetweenLookingAndWritingIsWrittenAnew) {
+  write_file(result("a"), "ours");
+  auto deliverer = delivery();
+  ASSERT_TRUE(deliverer.deliver(*store_, commit(), "", {}).ok());
+  bucket_->before = [&](const std::string& what, const std::string& key) -> Status {
+    if (what != "put" || key != "job/a" || !there().contains(key)) return {};
+    return bucket_->remove(key);
+  };
+  write_file(result("a"), "ours again");
+  auto delivered = deliverer.deliver(*store_, commit(), "", {});
+  ASSERT_TRUE(delivered.ok());
+  EXPECT_EQ(there(), (Objects{{"job/a", "ours again"}}));
+  EXPECT_TRUE(delivered->left_out.empty());
+}
+
+// The network's fault is not the file's: it is not sent once more from the commit.
+TEST_F(BucketDeliveryTest, AnUploadThatFailsIsNotDoneOnceMoreFromTheStore) {
+  write_file(result("a"), "ours");
+  const Manifest manifest = commit();
+  bucket_->before = [&](const std::string& what, const std::string& key) -> Status {
+    if (what != "put" || key != "job/a") return {};
+    return Error{Code::transient, "no network", ""};
+  };
+  EXPECT_TRUE(delivery().deliver(*store_, manifest, job_.root("results"), {}).is(Code::transient));
+  EXPECT_EQ(bucket_->asked("put"), size_t(TransferOptions().tries) + 2) << "and two records";
+}
+
+// An agent that was partitioned delivers on beside its successor, until it learns of it.
+TEST_F(BucketDeliveryTest, NeitherOfTwoAttemptsForgetsWhatTheOtherHasSent) {
+  write_file(result("a"), "ours");
+  const Manifest manifest = commit();
+  auto old = delivery();
+  ASSERT_TRUE(old.deliver(*store_, manifest, "", {}).ok());
+  write_file(result("b"), "of the successor");
+  const Manifest more = commit();
+  auto successor = delivery();
+  ASSERT_TRUE(successor.deliver(*store_, more, "", {}).ok());
+  write_file(result("a"), "of the old one");
+  ASSERT_EQ(unlink(result("b").c_str()), 0);
+  write_file(result("c"), "of the old one");
+  ASSERT_TRUE(old.deliver(*store_, commit(), "", {}).ok());
+  old.cancel(true);
+  write_file(result("d"), "too late");
+  EXPECT_TRUE(old.deliver(*store_, commit(), "", {}).is(Code::cancelled));
+  // Whoever comes next knows all of it as baton's.
+  for (const char* name : {"a", "b", "c"}) write_file(result(name), "of the next");
+  ASSERT_EQ(unlink(result("d").c_str()), 0);
+  auto next = delivery().deliver(*store_, commit(), "", {});
+  ASSERT_TRUE(next.ok());
+  EXPECT_TRUE(next->left_out.empty()) << next->left_out.front();
+  EXPECT_EQ(
+      there(),
+      (Objects{{"job/a", "of the next"}, {"job/b", "of the next"}, {"job/c", "of the next"}}));
+}
+
 // A service that answers "not implemented" to conditions on versions.
 class Refusing : public FakeBucket {
  public:

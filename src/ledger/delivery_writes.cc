@@ -1,5 +1,6 @@
 // Which objects in a bucket of results are baton's, and writing and removing these alone.
 #include <algorithm>
+#include <atomic>
 
 #include "base/text.h"
 #include "ledger/bucket_delivery.h"
@@ -32,8 +33,7 @@ Status BucketDelivery::each_task(const std::function<Status(Task& task)>& work) 
   return {};
 }
 
-// The file, as long as it is the commit's; else (Code::transient: it has changed meanwhile) what
-// the commit has.
+// The file, as long as it is the commit's; else (it has changed meanwhile) what the commit has.
 Status BucketDelivery::with_source(const From& from, const Task& task,
                                    const std::function<Status(const ByteSource& source)>& use) {
   auto watched = [&](ByteSource source) {
@@ -48,8 +48,16 @@ Status BucketDelivery::with_source(const From& from, const Task& task,
   if (!from.directory.empty()) {
     auto local = local_source(from.directory, *task.entry);
     if (local.ok()) {
+      std::atomic<bool> changed{false};
+      auto told = [&changed, view = std::move(local->view)](uint64_t offset, uint64_t size,
+                                                            char* to) {
+        auto read = view(offset, size, to);
+        if (read.is(Code::transient)) changed = true;
+        return read;
+      };
+      local->view = told;
       Status done = use(watched(std::move(*local)));
-      if (!done.is(Code::transient)) return done;
+      if (!changed) return done;
     }
   }
   return use(watched(commit_source(from.store, from.manifest, *task.entry)));
@@ -176,8 +184,10 @@ Result<Uploaded> BucketDelivery::put(const Task& task, const ByteSource& source)
   }
   if (by_version && sent.is(Code::not_found)) sent = write(Write::if_absent);  // removed meanwhile
   if (!sent.is(Code::exists)) return sent;
-  // An earlier try whose reply was lost has perhaps written it: then it has these very bytes.
   auto there = retry_([&] { return bucket_->head(key(task.name)); });
+  // Removed meanwhile: Google and Azure say of a version that is gone that it is another one.
+  if (by_version && there.is(Code::not_found)) return write(Write::if_absent);
+  // An earlier try whose reply was lost has perhaps written it: then it has these very bytes.
   if (there.ok() && there->size == source.size && there->crc32c == task.crc)
     return Uploaded{task.crc, there->version};
   return sent;
