@@ -23,6 +23,19 @@ PACKAGES = ["python3-moto", "python3-flask", "python3-flask-cors", "python3-dock
             "python3-werkzeug", "python3-boto3", "python3-openssl", "python3-openapi-spec-validator"]
 
 
+# moto 5.1 looks for an object and writes it without a lock, so that of two conditional writes at once both may succeed.
+SERVE = """
+import sys, threading
+import moto.s3.responses, moto.server
+one_at_a_time, put_object = threading.Lock(), moto.s3.responses.S3Response.put_object
+def put_alone(self):
+    with one_at_a_time:
+        return put_object(self)
+moto.s3.responses.S3Response.put_object = put_alone
+moto.server.main(sys.argv[1:])
+"""
+
+
 def debian_mirror():
     """The machine's own mirror of Debian, from its apt sources."""
     files = [pathlib.Path("/etc/apt/sources.list"), *sorted(pathlib.Path("/etc/apt/sources.list.d").glob("*"))]
@@ -63,7 +76,7 @@ def free_port():
 def moto_server(log=subprocess.DEVNULL):
     """Yields the URL of a server with nothing in it; ends it afterwards. Needs root, for chroot(2)."""
     port = free_port()
-    command = ["chroot", str(ensure_root()), "moto_server", "-H", "127.0.0.1", "-p", str(port)]
+    command = ["chroot", str(ensure_root()), "python3", "-c", SERVE, "-H", "127.0.0.1", "-p", str(port)]
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "MOTO_S3_DEFAULT_KEY_BUFFER_SIZE": "67108864"}
     server = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                               start_new_session=True)

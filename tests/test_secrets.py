@@ -160,7 +160,7 @@ def live(account, run, said):
     cli.wait(lambda: '"running"' in cli("ps", "--json", check=None).stdout and cli.show()["commits"], "a commit")
     job = cli.show()["id"]
     assert run("preempt", job) == 0
-    cli.wait(lambda: len(cli.show()["attempts"]) > 1 and cli.show()["attempts"][1]["started_at"], "the next attempt")
+    cli.wait(lambda: len(cli.show()["attempts"]) > 1 and cli.show()["attempts"][1].get("started_at"), "the next attempt")
     assert run("stop", job) == 0
     out, err = agent.communicate(timeout=100)
     said.extend([out, err])
