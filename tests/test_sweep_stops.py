@@ -112,6 +112,16 @@ def test_a_complete_trial_has_time_for_its_results(cli):
     assert (cli.dir / "out" / "model.bin").read_text() == "model\n"
 
 
+def test_asha_of_few_trials_completes_one(cli):
+    """Of two there is no best third. The process is killed while the better one goes on."""
+    play_step_by_step(cli, "asha", "--trials", "2", last=9, sweep="  min_step: 1\n  seed: 3\n",
+                      kill_when=lambda trials: any(t.get("reports") and t["reports"][-1][0] == 2 for t in trials))
+    trials = sorted(results(cli), key=lambda t: t["params"]["x"])
+    assert [t["state"] for t in trials] == ["value", "paused"]
+    assert trials[1]["last_report"]["step"] == 1
+    assert cli.json("sweep", "show", "latest")["best"]["trial"] == trials[0]["trial"]
+
+
 def test_asha_of_programs_that_nobody_can_stop_in_time(cli):
     """They come to their end before they are looked at: they count as they ended, and none as paused."""
     program = UNTIL_STOPPED + "for step in $(seq 9); do report $step; done\n[ $BATON_TRIAL != 2 ]\n"

@@ -273,12 +273,17 @@ TEST_F(Driver, WhatPausesShowsHowFarItHasCome) {
   agents_.outcome = [](uint64_t, int) { return Outcome::stopped; };
   ASSERT_TRUE(drive().ok());
   SweepState now = state();
-  EXPECT_EQ(now.paused, 6);
+  EXPECT_EQ(now.paused, 5);
   for (const auto& trial : now.trials) {
+    if (trial.state != SweepTrial::State::paused) continue;
     EXPECT_EQ(trial.attempts, 1);
     EXPECT_EQ(trial.ran_ms, 5);
     EXPECT_EQ(trial.reports.back(), std::make_pair(int64_t{1}, 2.0));
   }
+  // The first of equals goes on, so that the sweep has found something.
+  EXPECT_EQ(now.best, 1u);
+  EXPECT_EQ(now.trial(1).reports.back().first, 3);
+  EXPECT_EQ(now.trial(1).value, now.trial(1).reports.back().second);
 }
 
 constexpr const char* kStopEarly =

@@ -100,7 +100,8 @@ bool SweepTuner::replay(const std::vector<SweepEvent>& events, size_t from) {
 // False when the optimiser answers otherwise than it did when the event was recorded.
 bool SweepTuner::replay(const SweepEvent& event) {
   if (event.type == SweepEventType::asked) {
-    auto suggestion = tuner_->ask();
+    // Whether a new trial was allowed then is not recorded, and does not matter to what is resumed.
+    auto suggestion = asks_.contains(event.trial) ? tuner_->ask_paused() : tuner_->ask();
     if (!suggestion.ok() || suggestion->id != event.ask ||
         !same_params(suggestion->params, event.params))
       return false;
@@ -133,8 +134,7 @@ uint64_t SweepTuner::parent_of(uint64_t ask, const SweepState& state) const {
 }
 
 Result<SweepEvent> SweepTuner::ask(const SweepState& state, bool only_paused) {
-  Json before = only_paused ? tuner_->save() : Json();
-  BATON_ASSIGN(Suggestion suggestion, tuner_->ask());
+  BATON_ASSIGN(Suggestion suggestion, only_paused ? tuner_->ask_paused() : tuner_->ask());
   SweepEvent event;
   event.type = SweepEventType::asked;
   event.ask = suggestion.id;
@@ -146,11 +146,6 @@ Result<SweepEvent> SweepTuner::ask(const SweepState& state, bool only_paused) {
       return Error{Code::permanent, "the optimiser resumes an unknown trial", ""};
     event.job = state.trial(event.trial).job;
     return event;
-  }
-  if (only_paused) {
-    // As if it had not been asked, so that a replay, which will not ask here, agrees.
-    BATON_ASSIGN(tuner_, load_any_tuner(before));
-    return Error{Code::not_found, "no paused trial is to go on", ""};
   }
   event.trial = state.trials.size() + 1;
   event.parent = suggestion.parent ? parent_of(suggestion.parent, state) : 0;

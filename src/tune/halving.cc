@@ -7,12 +7,17 @@
 // several brackets, the b-th of which begins at rung b, with new trials in the proportions of Li et
 // al., "Hyperband", JMLR 2018.
 //
+// Where all trials have been given out, none is to be promoted and none has come to its end, the
+// best one at the highest rung goes on all the same, until one is complete: a search of few trials
+// finds something, too.
+//
 // New trials are drawn as in BOHB (Falkner, Klein, Hutter, ICML 2018): every third one from a Sobol
 // sequence, the others by tpe from the results at the highest rung that has enough of them.
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <optional>
+#include <tuple>
 
 #include "tune/draw.h"
 #include "tune/methods.h"
@@ -43,14 +48,9 @@ class HalvingTuner : public MethodTuner {
 
  protected:
   Result<Proposal> propose() override {
-    if (uint64_t id = promotable()) {
-      Proposal proposal;
-      proposal.resume = id;
-      proposal.until = steps_[members_[id].rung];
-      return proposal;
-    }
+    if (uint64_t id = promotable()) return going_on(id);
     const TuneOptions& options = table().options();
-    if (options.trials > 0 && members_.size() >= options.trials) return nothing_left();
+    if (options.trials > 0 && members_.size() >= options.trials) return propose_paused();
     Proposal proposal;
     Rng numbers = rng(0);
     proposal.point = fresh_point(table(), [&](uint64_t i) { return draw(i, numbers); });
@@ -58,6 +58,12 @@ class HalvingTuner : public MethodTuner {
     members_[table().trials().size() + 1] = {bracket, bracket};
     proposal.until = steps_[bracket];
     return proposal;
+  }
+
+  Result<Proposal> propose_paused() override {
+    if (uint64_t id = promotable()) return going_on(id);
+    if (uint64_t id = to_complete()) return going_on(id);
+    return nothing_left();
   }
 
   Verdict judge(const Trial& trial) override {
@@ -160,6 +166,39 @@ class HalvingTuner : public MethodTuner {
             return id;
           }
     return 0;
+  }
+
+  // Whether a trial has come to the last step, or to its end by itself.
+  bool has_complete() const {
+    const auto& trials = table().trials();
+    return std::any_of(trials.begin(), trials.end(), [](const Trial& trial) {
+      return trial.state == Trial::State::done && !trial.added;
+    });
+  }
+
+  // With no new trials to come, none open and none complete: the best of those paused at the
+  // highest rung, its rung already moved up; 0 when there is none. Fewer trials than the rungs thin
+  // out would all stay paused otherwise.
+  uint64_t to_complete() {
+    if (has_complete() || !table().open().empty()) return 0;
+    std::optional<std::tuple<size_t, double, uint64_t>> first;
+    for (const auto& [id, member] : members_) {
+      if (!is_paused(id) || member.rung + 1 == steps_.size()) continue;
+      const std::tuple place(steps_.size() - member.rung, table().find(id)->reports.back().second,
+                             id);
+      if (!first || place < *first) first = place;
+    }
+    if (!first) return 0;
+    const uint64_t id = std::get<2>(*first);
+    ++members_[id].rung;
+    return id;
+  }
+
+  Proposal going_on(uint64_t id) const {
+    Proposal proposal;
+    proposal.resume = id;
+    proposal.until = steps_[members_.at(id).rung];
+    return proposal;
   }
 
   Error nothing_left() const {

@@ -174,6 +174,72 @@ TEST(Asha, APromotionThatWasTakenBackIsGivenOutAgain) {
   EXPECT_EQ(again->until, promoted->until);
 }
 
+// Of fewer than nine none belongs to the best third of the best third.
+TEST(Asha, FewTrialsHaveACompleteOneToo) {
+  for (const char* method : {"asha", "hyperband"})
+    for (uint64_t trials : {1, 2, 8, 26}) {
+      TuneOptions options = rungs(method, trials);
+      options.max_step = 81;
+      auto tuner = test_tuner(test_space(kSpace), options);
+      Player player(curve, 2, 81);
+      for (int moves = 0; player.move(*tuner); ++moves) ASSERT_LT(moves, 10'000);
+      EXPECT_EQ(player.asked().size(), trials);
+      ASSERT_TRUE(tuner->best()) << method << " " << trials;
+      EXPECT_EQ(player.steps().at(tuner->best()->id), 81);
+      EXPECT_TRUE(tuner->ask().is(Code::not_found));
+      EXPECT_TRUE(tuner->ask_paused().is(Code::not_found));
+    }
+}
+
+TuneOptions two_of_nine_steps() { return rungs("asha", 2); }
+
+TEST(Asha, TheBestOfTheHighestRungGoesOnUntilOneIsComplete) {
+  auto tuner = test_tuner(test_space(kSpace), two_of_nine_steps());
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(tuner->ask().ok());
+  ASSERT_EQ(*tuner->report(1, 1, 5.0), Verdict::pause);
+  EXPECT_TRUE(tuner->ask().is(Code::transient)) << "the other one may be better";
+  ASSERT_EQ(*tuner->report(2, 1, 4.0), Verdict::pause);
+  auto best = tuner->ask_paused();
+  ASSERT_TRUE(best.ok()) << best.error().message;
+  EXPECT_TRUE(best->resumed);
+  EXPECT_EQ(best->id, 2u);
+  EXPECT_EQ(best->until, 3);
+  ASSERT_EQ(*tuner->report(2, 3, 6.0), Verdict::pause);
+  EXPECT_EQ(tuner->ask()->id, 2u) << "it has come further, though it is worse now";
+  ASSERT_TRUE(tuner->fail(2).ok());
+  EXPECT_EQ(tuner->ask()->id, 1u) << "what failed is not complete";
+  ASSERT_TRUE(tuner->tell(1, 7.0).ok());
+  EXPECT_TRUE(tuner->ask().is(Code::not_found));
+}
+
+TEST(Asha, WhoIsToBeCompletedMayBeTakenBackAndSaved) {
+  auto tuner = test_tuner(test_space(kSpace), two_of_nine_steps());
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(tuner->ask().ok());
+  for (uint64_t id : {1, 2}) ASSERT_EQ(*tuner->report(id, 1, 4.0), Verdict::pause);
+  auto best = tuner->ask();
+  ASSERT_TRUE(best.ok());
+  ASSERT_TRUE(tuner->forget(best->id).ok());
+  auto loaded = load_tuner(tuner->save());
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  for (Tuner* one : {tuner.get(), loaded->get()}) {
+    auto again = one->ask();
+    ASSERT_TRUE(again.ok()) << again.error().message;
+    EXPECT_EQ(again->id, best->id);
+    EXPECT_EQ(again->until, 3) << "its rung is not moved up twice";
+  }
+  EXPECT_EQ((*loaded)->save(), tuner->save());
+}
+
+TEST(Asha, WhereNoneMayBeginOnlyPausedTrialsAreGivenOut) {
+  auto tuner = test_tuner(test_space(kSpace), rungs("asha"));
+  ASSERT_TRUE(tuner->ask().ok());
+  EXPECT_TRUE(tuner->ask_paused().is(Code::transient));
+  ASSERT_EQ(*tuner->report(1, 1, 4.0), Verdict::pause);
+  EXPECT_EQ(tuner->ask()->id, 2u);
+  ASSERT_TRUE(tuner->forget(2).ok());
+  EXPECT_EQ(tuner->ask_paused()->id, 1u);
+}
+
 TEST(Asha, RungsEndAtMaxStepWhateverTheFactor) {
   TuneOptions options = rungs("asha");
   options.max_step = 10;

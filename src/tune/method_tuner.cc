@@ -30,6 +30,19 @@ MethodTuner::MethodTuner(Space space, TuneOptions options)
 
 Result<Suggestion> MethodTuner::ask() {
   BATON_ASSIGN(Proposal proposal, propose());
+  return give_out(proposal);
+}
+
+Result<Suggestion> MethodTuner::ask_paused() {
+  BATON_ASSIGN(Proposal proposal, propose_paused());
+  return give_out(proposal);
+}
+
+Result<MethodTuner::Proposal> MethodTuner::propose_paused() {
+  return Error{Code::not_found, "no paused trial is to go on", ""};
+}
+
+Suggestion MethodTuner::give_out(const Proposal& proposal) {
   ++table_.asks_;
   if (proposal.resume) {
     Trial& trial = table_.trials_[proposal.resume - 1];

@@ -67,6 +67,12 @@ class PbtTuner : public MethodTuner {
       slot = {Slot::State::taken, next_id, true};
       return proposal;
     }
+    return propose_paused();
+  }
+
+  Result<Proposal> propose_paused() override {
+    Proposal proposal;
+    proposal.until = table().options().max_step;
     if ((proposal.resume = furthest_behind()) != 0) return proposal;
     if (!table().open().empty())
       return Error{Code::transient, "every member of the population is running",

@@ -16,6 +16,7 @@ class StopEarly : public Tuner {
       : tuner_(std::move(tuner)), options_(options), goal_(goal) {}
 
   Result<Suggestion> ask() override { return tuner_->ask(); }
+  Result<Suggestion> ask_paused() override { return tuner_->ask_paused(); }
   Status tell(uint64_t id, double value) override { return tuner_->tell(id, value); }
   Status fail(uint64_t id) override {
     BATON_TRY(tuner_->fail(id));

@@ -82,6 +82,7 @@ class MethodTuner : public Tuner {
   MethodTuner(Space space, TuneOptions options);
 
   Result<Suggestion> ask() final;
+  Result<Suggestion> ask_paused() final;
   Status tell(uint64_t id, double value) final;
   Status fail(uint64_t id) final;
   Status stop(uint64_t id) final;
@@ -105,6 +106,9 @@ class MethodTuner : public Tuner {
   };
   // The next trial. Errors as those of Tuner::ask().
   virtual Result<Proposal> propose() = 0;
+  // The same where no new trial may begin. Whatever is resumed by propose() is resumed by this,
+  // too.
+  virtual Result<Proposal> propose_paused();
   // What becomes of an open trial after its latest report (trial.reports.back()).
   virtual Verdict judge(const Trial& /*trial*/) { return Verdict::go_on; }
   // Called after a trial became done, failed or forgotten, or was added.
@@ -121,6 +125,7 @@ class MethodTuner : public Tuner {
   Rng rng(uint64_t purpose) const { return Rng(table_.options_.seed, table_.asks_ + 1, purpose); }
 
  private:
+  Suggestion give_out(const Proposal& proposal);
   Status settle(uint64_t id, Trial::State state, double cost);
   void stop(Trial& trial);
 

@@ -82,6 +82,9 @@ class Tuner {
   // The next trial. Code::not_found when the method has nothing left to suggest (a grid that is
   // used up); Code::transient when it must wait for an open trial first (hyperband, pbt).
   virtual Result<Suggestion> ask() = 0;
+  // The same of a caller who begins no new trials: only a paused one to go on with. The errors are
+  // those of ask().
+  virtual Result<Suggestion> ask_paused() = 0;
 
   // Closes an open or paused trial with its final value. NaN and infinities count as a failure.
   // Code::invalid when no such trial is open or paused; nothing has changed then. A trial that was
