@@ -174,6 +174,23 @@ def test_a_killed_pbt_goes_on_with_its_copies(cli):
     assert {t["state"] for t in results(cli)} <= {"value", "pruned"}
 
 
+def test_a_finished_pbt_can_be_extended(cli):
+    """Its process is killed in the middle of what was added."""
+    sweep_spec(cli, UNTIL_STOPPED + "for step in 1 2; do sleep 0.2; report $step; done\n", sweep="  max_step: 2\n  min_step: 2\n")
+    cli("sweep", "--set", "sweep.method=pbt", "--trials", "4")
+    first = results(cli)
+    assert [t["state"] for t in first] == ["value"] * 4
+    process = cli.start("sweep", "resume", "latest", "--trials", "10")
+    cli.wait(lambda: len(trials_of(cli)) >= 6, "trials beyond the first plan")
+    process.kill()
+    process.wait()
+    cli("sweep", "resume", "latest")
+    trials = results(cli)
+    assert trials[:4] == first and [t["state"] for t in trials] == ["value"] * 10
+    for trial in trials:  # none run twice
+        assert [json.loads(row)["step"] for row in cli("metrics", trial["job"], "--json").stdout.splitlines()] == [1, 2]
+
+
 def check_that_copies_train_on(cli):
     trials = {t["trial"]: t for t in results(cli)}
     children = [t for t in trials.values() if t.get("parent")]

@@ -61,9 +61,10 @@ SweepFacts SweepDriver::facts() const {
 }
 
 // Ours only while nobody else has claimed the sweep.
-Result<SweepEvent> SweepDriver::append(SweepEvent event) {
+Result<SweepEvent> SweepDriver::append(SweepEvent event,
+                                       const std::function<Status(const SweepState&)>& accept) {
   auto ours = [&](const SweepState& now) -> Status {
-    if (now.driver && now.driver->agent == agent_) return {};
+    if (now.driver && now.driver->agent == agent_) return accept ? accept(now) : Status();
     return Error{Code::fenced, "another process runs this sweep now",
                  "nothing is lost: it goes on with the same trials"};
   };
@@ -104,7 +105,13 @@ Result<bool> SweepDriver::act(const SweepStep& step) {
   return false;
 }
 
+// Whether the optimiser does not know yet how many trials there are to be.
+bool SweepDriver::outgrown() const {
+  return method_has_budgets(sweep().spec().method) && planned_ != state().max_trials;
+}
+
 Status SweepDriver::ask() {
+  if (outgrown()) BATON_TRY(rebuild_tuner());
   const SweepState& now = state();
   bool full = now.max_trials > 0 && now.trials.size() >= static_cast<size_t>(now.max_trials);
   auto suggested = tuner_->ask(now, full);
@@ -116,7 +123,13 @@ Status SweepDriver::ask() {
   if (!suggested.ok()) return suggested.error();
   const bool fresh = suggested->job.empty() && suggested->parent == 0;
   if (suggested->job.empty()) suggested->job = new_job_id(parts_.clock.wall_ms());
-  BATON_ASSIGN(SweepEvent asked, append(*suggested));
+  // A replay would ask after an extension that was recorded meanwhile: so does this driver.
+  auto appended = append(*suggested, [this](const SweepState&) {
+    return outgrown() ? Status(Error{Code::transient, "the sweep was just extended", ""})
+                      : Status();
+  });
+  if (!appended.ok()) return outgrown() ? rebuild_tuner() : Status(appended.error());
+  const SweepEvent& asked = *appended;
   tuner_->note(asked, now);
   // Nothing of a new trial's job can exist yet, so nothing is looked for.
   // One that was only about to pause is looked at when its agent ends.
@@ -156,8 +169,7 @@ Status SweepDriver::on_news(const TrialRunner::News& news) {
   BATON_TRY(history_->refresh());
   if (!state().driver || state().driver->agent != agent_)
     return Error{Code::fenced, "another process runs this sweep now", ""};
-  if (method_has_budgets(sweep().spec().method) && planned_ != state().max_trials)
-    BATON_TRY(rebuild_tuner());
+  if (outgrown()) BATON_TRY(rebuild_tuner());
   BATON_TRY(look_elsewhere());
   BATON_TRY(read_reports());
   watch_attempts();

@@ -79,6 +79,7 @@ class SweepDriver {
   Status rebuild_tuner();
   // sweep_driver.cc
   Result<bool> act(const SweepStep& step);
+  bool outgrown() const;
   Status ask();
   Status wait();
   Status on_news(const TrialRunner::News& news);
@@ -86,7 +87,8 @@ class SweepDriver {
   void tell_interruptions(uint64_t trial, const Summary& summary);
   void watch_attempts();
   SweepFacts facts() const;
-  Result<SweepEvent> append(SweepEvent event);
+  Result<SweepEvent> append(SweepEvent event,
+                            const std::function<Status(const SweepState&)>& accept = {});
   // sweep_trials.cc
   Status attend(uint64_t trial);
   Status make_job(uint64_t trial);

@@ -1,6 +1,7 @@
 #include "control/sweep_tuner.h"
 
 #include <algorithm>
+#include <climits>
 
 #include "model/sweep_params.h"
 #include "tune/stop_early.h"
@@ -28,6 +29,16 @@ bool same_params(const Params& a, const Params& b) {
   return dump_json(params_object(a)) == dump_json(params_object(b));
 }
 
+// How many trials were planned after so many events, as far as the method minds.
+int planned_at(const SweepSpec& spec, const std::vector<SweepEvent>& events, uint64_t count) {
+  int planned = spec.trials;
+  if (method_has_budgets(spec.method))
+    for (size_t i = 0; i < count; ++i)
+      if (events[i].type == SweepEventType::resumed && events[i].trials)
+        planned = *events[i].trials;
+  return planned;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Tuner>> make_sweep_tuner(const SweepSpec& spec, int trials) {
@@ -43,27 +54,40 @@ Result<std::unique_ptr<Tuner>> make_sweep_tuner(const SweepSpec& spec, int trial
 Result<SweepTuner> SweepTuner::fresh(const Sweep& sweep, int trials) {
   BATON_ASSIGN(auto tuner, make_sweep_tuner(sweep.spec(), trials));
   for (const auto& point : sweep.warm) BATON_TRY(tuner->add(point.params, point.value));
-  return SweepTuner(std::move(tuner), trials);
+  return SweepTuner(std::move(tuner), trials, method_has_budgets(sweep.spec().method));
 }
 
 Result<SweepTuner> SweepTuner::rebuild(const Sweep& sweep, const SweepState& state,
                                        const std::vector<SweepEvent>& events, const Json* saved,
                                        uint64_t saved_at) {
-  // Where the plan decides what is suggested, an extended sweep goes by its new plan.
-  std::vector<int> plans = {sweep.spec().trials};
-  if (method_has_budgets(sweep.spec().method) && state.max_trials != plans[0])
-    plans.insert(plans.begin(), state.max_trials);
-  for (int trials : plans) {
-    BATON_ASSIGN(SweepTuner tuner, fresh(sweep, trials));
-    bool usable = saved && saved_at <= events.size() && get_int(*saved, "trials") == trials;
-    if (usable && tuner.load(*saved) && tuner.replay(events, saved_at)) return tuner;
-    BATON_ASSIGN(SweepTuner again, fresh(sweep, trials));
-    if (again.replay(events, 0)) return again;
+  const SweepSpec& spec = sweep.spec();
+  BATON_ASSIGN(SweepTuner tuner, fresh(sweep, spec.trials));
+  const bool usable = saved && saved_at <= events.size() &&
+                      get_int(*saved, "trials") == planned_at(spec, events, saved_at);
+  if (usable && tuner.load(*saved) && tuner.replay(events, saved_at)) return tuner;
+  BATON_ASSIGN(SweepTuner again, fresh(sweep, spec.trials));
+  if (again.replay(events, 0)) return again;
+  return afresh(sweep, state);
+}
+
+// Known points are none of its own trials, so it is to plan only those that are left.
+Result<SweepTuner> SweepTuner::afresh(const Sweep& sweep, const SweepState& state) {
+  BATON_ASSIGN(SweepTuner tuner, fresh(sweep, sweep.spec().trials));
+  if (tuner.budgets_ && state.max_trials > 0) {
+    const auto before = static_cast<int>(state.trials.size());
+    BATON_ASSIGN(tuner, fresh(sweep, std::max(1, state.max_trials - before)));
+    tuner.trials_ = state.max_trials;
+    tuner.before_ = before;
   }
-  BATON_ASSIGN(SweepTuner other, fresh(sweep, plans[0]));
-  other.afresh_ = true;
-  BATON_TRY(other.learn_closed(state));
-  return other;
+  tuner.afresh_ = true;
+  BATON_TRY(tuner.learn_closed(state));
+  return tuner;
+}
+
+void SweepTuner::extend(int trials) {
+  if (!budgets_) return;
+  trials_ = trials;
+  tuner_->extend(static_cast<uint64_t>(std::max(1, trials - before_)));
 }
 
 bool SweepTuner::load(const Json& saved) {
@@ -80,6 +104,8 @@ bool SweepTuner::load(const Json& saved) {
   tuner_ = std::move(*tuner);
   asks_ = std::move(asks);
   afresh_ = get_bool(saved, "afresh");
+  trials_ = static_cast<int>(get_int(saved, "trials"));
+  before_ = static_cast<int>(std::clamp<int64_t>(get_int(saved, "before"), 0, INT_MAX));
   return true;
 }
 
@@ -89,6 +115,7 @@ Json SweepTuner::save() const {
   return Json{{"tuner", tuner_->save()},
               {"asks", std::move(asks)},
               {"trials", trials_},
+              {"before", before_},
               {"afresh", afresh_}};
 }
 
@@ -107,6 +134,7 @@ bool SweepTuner::replay(const SweepEvent& event) {
       return false;
     asks_[event.trial] = event.ask;
   }
+  if (event.type == SweepEventType::resumed && event.trials) extend(*event.trials);
   for (const auto& one : event.reports) report(one.trial, one.step, one.value);
   if (event.type == SweepEventType::closed) close(event, {});
   return true;

@@ -41,9 +41,11 @@ class SweepTuner {
   Json save() const;
 
  private:
-  SweepTuner(std::unique_ptr<Tuner> tuner, int trials)
-      : tuner_(std::move(tuner)), trials_(trials) {}
+  SweepTuner(std::unique_ptr<Tuner> tuner, int trials, bool budgets)
+      : tuner_(std::move(tuner)), trials_(trials), budgets_(budgets) {}
   static Result<SweepTuner> fresh(const Sweep& sweep, int trials);
+  static Result<SweepTuner> afresh(const Sweep& sweep, const SweepState& state);
+  void extend(int trials);
   bool load(const Json& saved);
   bool replay(const std::vector<SweepEvent>& events, size_t from);
   bool replay(const SweepEvent& event);
@@ -55,8 +57,10 @@ class SweepTuner {
   std::unique_ptr<Tuner> tuner_;
   std::map<uint64_t, uint64_t>
       asks_;    // trials that this optimiser has asked for and that are not closed → its id
-  int trials_;  // as planned when it was made
+  int trials_;  // how many are planned for the sweep, as far as its method minds
+  bool budgets_;
   bool afresh_ = false;
+  int before_ = 0;  // afresh: so many trials were begun for an earlier optimiser
 };
 
 }  // namespace baton

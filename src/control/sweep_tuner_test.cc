@@ -17,8 +17,9 @@ Sweep sweep_of(const std::string& method, uint64_t seed = 1) {
                      "\n  trials: " + std::to_string(kTrials) +
                      "\n  parallel: 2\n  seed: " + std::to_string(seed) +
                      "\n  parameters: {x: {min: 0, max: 1, step: 0.01}, y: [1, 2, 4]}\n";
-  text +=
-      method == "asha" ? "  max_step: 4\n  reduction: 2\n" : "  stop_early: {after: 2, grace: 1}\n";
+  text += method == "asha" || method == "hyperband" ? "  max_step: 4\n  reduction: 2\n"
+          : method == "pbt"                         ? "  max_step: 4\n"
+                                                    : "  stop_early: {after: 2, grace: 1}\n";
   Sweep sweep;
   auto spec = parse_spec(text, "s.yaml", {});
   EXPECT_TRUE(spec.ok()) << spec.error().message;
@@ -50,6 +51,15 @@ class Game {
   void play() {
     while (move()) {
     }
+  }
+
+  // More trials, as `sweep resume --trials` gives them.
+  void extend(int trials) {
+    SweepEvent event;
+    event.type = SweepEventType::resumed;
+    event.trials = trials;
+    append(event);
+    rebuild(nullptr, 0);
   }
 
   // False when nothing is left to do.
@@ -85,7 +95,8 @@ class Game {
   }
 
   bool ask() {
-    auto asked = tuner_->ask(state_, state_.trials.size() >= kTrials);
+    auto asked =
+        tuner_->ask(state_, state_.trials.size() >= static_cast<size_t>(state_.max_trials));
     if (!asked.ok()) {
       EXPECT_TRUE(asked.is(Code::not_found) || asked.is(Code::transient)) << asked.error().message;
       return false;
@@ -247,6 +258,58 @@ TEST_P(EverySweepTuner, AnswersThatDifferMakeAFreshOneOfAllThatIsClosed) {
   ASSERT_TRUE(asked.ok()) << asked.error().message;
   EXPECT_EQ(asked->trial, state.trials.size() + 1);
 }
+
+class ExtendedSweepTuner : public testing::TestWithParam<const char*> {};
+
+TEST_P(ExtendedSweepTuner, ItEndsItsPlanAndThenTheLargerOne) {
+  Game whole(sweep_of(GetParam())), cut(sweep_of(GetParam()));
+  Json saved;
+  uint64_t saved_at = 0;
+  int moves = 0;
+  for (int trials : {kTrials, kTrials + 1, 30}) {
+    if (trials > kTrials) whole.extend(trials), cut.extend(trials);
+    for (; whole.move(); ++moves) {
+      ASSERT_LT(moves, 1'000);
+      ASSERT_TRUE(cut.move());
+      if (moves % 5 == 1) saved = cut.tuner().save(), saved_at = cut.events().size();
+      cut.rebuild(moves % 2 && saved_at ? &saved : nullptr, saved_at);
+      ASSERT_FALSE(cut.tuner().started_afresh()) << moves;
+      ASSERT_EQ(dump_json(cut.tuner().save()), dump_json(whole.tuner().save())) << moves;
+    }
+    EXPECT_TRUE(whole.state().open.empty());
+    EXPECT_LE(whole.state().trials.size(), static_cast<size_t>(trials));
+  }
+  EXPECT_EQ(whole.state().trials.size(), 30u);
+  EXPECT_TRUE(std::string(GetParam()) != "pbt" || whole.state().paused == 0);
+}
+
+TEST_P(ExtendedSweepTuner, WhatWasExtendedWhileItRanGoesOnFromThere) {
+  Game game(sweep_of(GetParam()));
+  for (int i = 0; i < 9; ++i) ASSERT_TRUE(game.move());
+  game.extend(25);
+  for (int moves = 0; game.move(); ++moves) {
+    ASSERT_LT(moves, 1'000);
+    game.rebuild(nullptr, 0);
+    ASSERT_FALSE(game.tuner().started_afresh()) << moves;
+  }
+  EXPECT_EQ(game.state().trials.size(), 25u);
+}
+
+TEST_P(ExtendedSweepTuner, AFreshOneBeginsNoMoreThanWhatIsLeft) {
+  Game game(sweep_of(GetParam()));
+  for (int i = 0; i < 9; ++i) ASSERT_TRUE(game.move());
+  std::vector<SweepEvent> events = game.events();
+  for (SweepEvent& event : events)
+    if (event.type == SweepEventType::asked && event.trial == 2) event.params[0].second = 0.77;
+  auto tuner = SweepTuner::rebuild(game.sweep(), game.state(), events, nullptr, 0);
+  ASSERT_TRUE(tuner.ok()) << tuner.error().message;
+  ASSERT_TRUE(tuner->started_afresh());
+  const Json options = tuner->save()["tuner"]["options"];
+  EXPECT_EQ(options["trials"], kTrials - static_cast<int>(game.state().trials.size()));
+}
+
+INSTANTIATE_TEST_SUITE_P(Methods, ExtendedSweepTuner, testing::Values("asha", "hyperband", "pbt"),
+                         [](const auto& test) { return std::string(test.param); });
 
 INSTANTIATE_TEST_SUITE_P(Methods, EverySweepTuner,
                          testing::Values("random", "sobol", "grid", "tpe", "bayes", "asha"),

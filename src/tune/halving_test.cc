@@ -297,6 +297,31 @@ TEST(Pbt, ReplacesTheWorstByCopiesOfTheBest) {
   EXPECT_NEAR(number(tuner->best()->params, "x"), 0.3, 0.05);
 }
 
+TEST(Pbt, MoreTrialsAreFurtherPopulationsNearTheBest) {
+  TuneOptions options = rungs("pbt", 8);
+  options.parallel = 2;
+  auto tuner = test_tuner(test_space(kSpace), options);
+  Player player(curve, 2, 9);
+  while (player.move(*tuner)) {
+  }
+  const size_t before = player.asked().size();
+  const double best = number(tuner->best()->params, "x");
+  tuner->extend(21);
+  auto saved = load_tuner(tuner->save());
+  ASSERT_TRUE(saved.ok()) << saved.error().message;
+  Player same = player;
+  while (player.move(*tuner)) {
+  }
+  while (same.move(**saved)) {
+  }
+  EXPECT_EQ(player.log(), same.log());
+  ASSERT_EQ(player.asked().size(), 21u);
+  EXPECT_EQ(player.asked()[before].parent, 0u) << "everybody is complete";
+  EXPECT_NEAR(number(player.asked()[before].params, "x"), best, 0.1 + 1e-9);
+  EXPECT_TRUE(tuner->ask().is(Code::not_found));
+  for (const auto& [id, verdict] : player.verdicts()) EXPECT_EQ(verdict, Verdict::stop) << id;
+}
+
 TEST(Pbt, ThePopulationAdvancesTogether) {
   TuneOptions options = rungs("pbt");
   options.parallel = 2;  // of 8 members

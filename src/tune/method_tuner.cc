@@ -42,6 +42,12 @@ Result<MethodTuner::Proposal> MethodTuner::propose_paused() {
   return Error{Code::not_found, "no paused trial is to go on", ""};
 }
 
+void MethodTuner::extend(uint64_t trials) {
+  TuneOptions& options = table_.options_;
+  if (!options.trials_at_first) options.trials_at_first = options.trials;
+  options.trials = trials;
+}
+
 Suggestion MethodTuner::give_out(const Proposal& proposal) {
   ++table_.asks_;
   if (proposal.resume) {

@@ -54,17 +54,19 @@ const std::vector<std::string>& tune_methods() {
 }
 
 Json options_to_json(const TuneOptions& options) {
-  return {{"method", options.method},
-          {"goal", options.goal == Goal::minimize ? "minimize" : "maximize"},
-          {"seed", options.seed},
-          {"acquisition", options.acquisition},
-          {"failures", options.failures == Failures::exclude ? "exclude" : "penalise"},
-          {"trials", options.trials},
-          {"parallel", options.parallel},
-          {"max_step", options.max_step},
-          {"min_step", options.min_step},
-          {"reduction", options.reduction},
-          {"best", options.best}};
+  Json json = {{"method", options.method},
+               {"goal", options.goal == Goal::minimize ? "minimize" : "maximize"},
+               {"seed", options.seed},
+               {"acquisition", options.acquisition},
+               {"failures", options.failures == Failures::exclude ? "exclude" : "penalise"},
+               {"trials", options.trials},
+               {"parallel", options.parallel},
+               {"max_step", options.max_step},
+               {"min_step", options.min_step},
+               {"reduction", options.reduction},
+               {"best", options.best}};
+  if (options.trials_at_first) json["trials_at_first"] = *options.trials_at_first;
+  return json;
 }
 
 Result<TuneOptions> options_from_json(const Json& json) {
@@ -84,6 +86,8 @@ Result<TuneOptions> options_from_json(const Json& json) {
   options.failures = failures == "penalise" ? Failures::penalise : Failures::exclude;
   BATON_TRY(read_count(json, "seed", options.seed));
   BATON_TRY(read_count(json, "trials", options.trials));
+  if (json.contains("trials_at_first"))
+    BATON_TRY(read_count(json, "trials_at_first", options.trials_at_first.emplace()));
   options.parallel =
       static_cast<int>(std::clamp<int64_t>(get_int(json, "parallel", 1), -1, 1 << 20));
   options.max_step = get_int(json, "max_step");

@@ -5,6 +5,9 @@
 // which starts from a copy of the checkpoint of one of the best fifth with parameters near to its.
 // Copied is only what has steps left to train: a copy of a complete one would have nothing to do.
 // While there are more members than run at once, those ahead pause for those behind.
+//
+// Trials that are planned later (extend()) are further populations, each begun anew near the best
+// when the one before has been trained to its end.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -26,12 +29,13 @@ enum Purpose : uint64_t { kParent, kExplore };
 // The total of trials is the population and its replacements: a fifth of it at each comparison.
 size_t population_size(const TuneOptions& options) {
   const auto parallel = std::min(static_cast<uint64_t>(options.parallel), kMost);
-  if (options.trials == 0) return std::max(kUsual, parallel);
+  const uint64_t planned = options.trials_at_first.value_or(options.trials);
+  if (planned == 0) return std::max(kUsual, parallel);
   const double comparisons =
       std::floor(static_cast<double>(options.max_step - 1) / static_cast<double>(options.min_step));
-  const auto trials = static_cast<double>(std::min(options.trials, 2 * kMost));
+  const auto trials = static_cast<double>(std::min(planned, 2 * kMost));
   auto size = std::min(kMost, static_cast<uint64_t>(trials / (1 + comparisons / kShare)));
-  return std::min(options.trials, std::max({size, uint64_t{kFewest}, parallel}));
+  return std::min(planned, std::max({size, uint64_t{kFewest}, parallel}));
 }
 
 class PbtTuner : public MethodTuner {
@@ -53,8 +57,10 @@ class PbtTuner : public MethodTuner {
       return proposal;
     }
     for (Slot& slot : slots_) {
-      if (slot.state != Slot::State::vacated) continue;
-      if (const Trial* parent = choose_among(parents())) {
+      const bool anew = slot.state == Slot::State::anew;
+      if (!anew && slot.state != Slot::State::vacated) continue;
+      const Trial* parent = anew ? nullptr : choose_among(parents());
+      if (parent) {
         proposal.parent = parent->id;
         proposal.point = explore(parent->point);
         starts_[next_id] = parent->reports.back().first;
@@ -67,7 +73,8 @@ class PbtTuner : public MethodTuner {
       slot = {Slot::State::taken, next_id, true};
       return proposal;
     }
-    return propose_paused();
+    auto paused = propose_paused();
+    return paused.is(Code::not_found) && begin_population() ? propose() : paused;
   }
 
   Result<Proposal> propose_paused() override {
@@ -131,7 +138,7 @@ class PbtTuner : public MethodTuner {
       auto state = one[0].get<int64_t>();
       auto id = one[1].get<uint64_t>();
       bool taken = state == static_cast<int64_t>(Slot::State::taken);
-      if (state < 0 || state > static_cast<int64_t>(Slot::State::finished) ||
+      if (state < 0 || state > static_cast<int64_t>(Slot::State::anew) ||
           (taken && !table().find(id)))
         return bad;
       slots_[i] = {static_cast<Slot::State>(state), id, one[2].get<bool>()};
@@ -150,10 +157,14 @@ class PbtTuner : public MethodTuner {
  private:
   // A place in the population.
   struct Slot {
-    enum class State { empty, taken, vacated, finished };
+    enum class State { empty, taken, vacated, finished, anew };
     State state = State::empty;
     uint64_t id = 0;               // taken: by which trial
     bool was_replacement = false;  // the trial took another one's place
+
+    bool waits() const {
+      return state == State::empty || state == State::vacated || state == State::anew;
+    }
   };
 
   Slot* slot_of(uint64_t id) {
@@ -165,12 +176,25 @@ class PbtTuner : public MethodTuner {
   // Whether there will be a trial for one more place beside those that wait for one. A place that
   // can never be filled would keep everybody paused who waits for it.
   bool may_replace() const {
-    const auto waiting = std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) {
-      return slot.state == Slot::State::empty || slot.state == Slot::State::vacated;
-    });
-    const TuneOptions& options = table().options();
-    return options.trials == 0 ||
-           table().trials().size() + static_cast<size_t>(waiting) < options.trials;
+    const auto waiting =
+        std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.waits(); });
+    return static_cast<size_t>(waiting) < room();
+  }
+
+  // How many trials may still begin.
+  size_t room() const {
+    const uint64_t planned = table().options().trials;
+    if (planned == 0) return SIZE_MAX;
+    return planned - std::min<uint64_t>(planned, table().trials().size());
+  }
+
+  // False when no further trials are planned. Its members begin anew: copies of the first of them
+  // would all be alike.
+  bool begin_population() {
+    if (!table().options().trials_at_first) return false;
+    const size_t size = std::min(room(), slots_.size());
+    for (size_t i = 0; i < size; ++i) slots_[i] = {Slot::State::anew, 0, true};
+    return size > 0;
   }
 
   // The step that a trial inherited.
@@ -266,7 +290,7 @@ class PbtTuner : public MethodTuner {
 
   bool somebody_is_behind(uint64_t id, int64_t step) const {
     return std::any_of(slots_.begin(), slots_.end(), [&](const Slot& slot) {
-      if (slot.state == Slot::State::empty || slot.state == Slot::State::vacated) return true;
+      if (slot.waits()) return true;
       if (slot.state != Slot::State::taken || slot.id == id) return false;
       const Trial* other = table().find(slot.id);
       return other && other->state == Trial::State::paused && other->reports.back().first < step;

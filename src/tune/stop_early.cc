@@ -17,6 +17,7 @@ class StopEarly : public Tuner {
 
   Result<Suggestion> ask() override { return tuner_->ask(); }
   Result<Suggestion> ask_paused() override { return tuner_->ask_paused(); }
+  void extend(uint64_t trials) override { tuner_->extend(trials); }
   Status tell(uint64_t id, double value) override { return tuner_->tell(id, value); }
   Status fail(uint64_t id) override {
     BATON_TRY(tuner_->fail(id));

@@ -83,6 +83,7 @@ class MethodTuner : public Tuner {
 
   Result<Suggestion> ask() final;
   Result<Suggestion> ask_paused() final;
+  void extend(uint64_t trials) final;
   Status tell(uint64_t id, double value) final;
   Status fail(uint64_t id) final;
   Status stop(uint64_t id) final;

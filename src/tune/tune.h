@@ -37,7 +37,10 @@ struct TuneOptions {
   std::string acquisition;  // bayes: "" the default, or "thompson", "logei", …; else must be ""
   Failures failures = Failures::exclude;
   uint64_t trials = 0;  // how many are planned, 0 unknown; a hint (hyperband, pbt, bayes' start)
-  int parallel = 1;     // how many are open at once at most, a hint
+  // Where extend() has changed `trials`: how many were planned before, at first. pbt's population
+  // is made for these.
+  std::optional<uint64_t> trials_at_first;
+  int parallel = 1;  // how many are open at once at most, a hint
   // asha, hyperband, pbt: the reported step at which a trial is complete, the first step at which
   // trials are compared, and by what factor rungs thin out (asha, hyperband).
   int64_t max_step = 0;  // > 0 for these methods
@@ -85,6 +88,9 @@ class Tuner {
   // The same of a caller who begins no new trials: only a paused one to go on with. The errors are
   // those of ask().
   virtual Result<Suggestion> ask_paused() = 0;
+  // So many trials are planned from now on. What was answered until then stays as it was: to replay
+  // it is to extend at the same place among the calls.
+  virtual void extend(uint64_t trials) = 0;
 
   // Closes an open or paused trial with its final value. NaN and infinities count as a failure.
   // Code::invalid when no such trial is open or paused; nothing has changed then. A trial that was
