@@ -18,14 +18,21 @@ class StopEarly : public Tuner {
   Result<Suggestion> ask() override { return tuner_->ask(); }
   Result<Suggestion> ask_paused() override { return tuner_->ask_paused(); }
   void extend(uint64_t trials) override { tuner_->extend(trials); }
-  Status tell(uint64_t id, double value) override { return tuner_->tell(id, value); }
+  Status tell(uint64_t id, double value) override {
+    return std::isfinite(value) ? tuner_->tell(id, value) : fail(id);
+  }
   Status fail(uint64_t id) override {
     BATON_TRY(tuner_->fail(id));
     curves_.erase(id);  // a broken trial is nobody's measure
     return {};
   }
   Status stop(uint64_t id) override { return tuner_->stop(id); }
-  Status forget(uint64_t id) override { return tuner_->forget(id); }
+  Status forget(uint64_t id) override {
+    const bool only_paused = is_resumed(id);
+    BATON_TRY(tuner_->forget(id));
+    if (!only_paused) curves_.erase(id);
+    return {};
+  }
   Status add(const Params& params, double value) override { return tuner_->add(params, value); }
   std::optional<Best> best() const override { return tuner_->best(); }
   std::vector<Suggestion> pending() const override { return tuner_->pending(); }
@@ -33,13 +40,15 @@ class StopEarly : public Tuner {
 
   Result<Verdict> report(uint64_t id, int64_t step, double value) override {
     BATON_ASSIGN(Verdict verdict, tuner_->report(id, step, value));
+    // The curve ends where the trial was closed or paused, whatever its program says after that.
+    if (verdict != Verdict::go_on) return verdict;
     auto& curve = curves_[id];
     const int64_t before = curve.empty() ? 0 : curve.back().first;
     if (!std::isfinite(value) || (!curve.empty() && step <= curve.back().first)) return verdict;
     double cost = goal_ == Goal::maximize ? -value : value;
     if (!curve.empty()) cost = std::min(cost, curve.back().second);
     curve.emplace_back(step, cost);
-    if (verdict != Verdict::go_on || !falls_behind(id, before, step, cost)) return verdict;
+    if (!falls_behind(id, before, step, cost)) return verdict;
     BATON_TRY(tuner_->stop(id));
     return Verdict::stop;
   }
@@ -77,6 +86,13 @@ class StopEarly : public Tuner {
 
  private:
   using Curve = std::vector<std::pair<int64_t, double>>;  // step, best cost so far
+
+  // Whether the trial is open and forget() would only pause it.
+  bool is_resumed(uint64_t id) const {
+    const auto open = tuner_->pending();
+    return std::any_of(open.begin(), open.end(),
+                       [&](const Suggestion& one) { return one.id == id && one.resumed; });
+  }
 
   bool falls_behind(uint64_t id, int64_t before, int64_t step, double cost) const {
     if (step <= options_.grace) return false;

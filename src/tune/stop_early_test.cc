@@ -105,6 +105,50 @@ TEST(StopEarly, IgnoresRepeatsNonsenseAndFailures) {
   EXPECT_TRUE(tuner->report(99, 1, 1).is(Code::invalid));
 }
 
+TEST(StopEarly, WhatWasTakenBackIsNobodysMeasure) {
+  auto tuner = median_rule();
+  for (uint64_t id = 1; id <= 2; ++id)
+    for (int64_t step = 1; step <= 2; ++step) ASSERT_TRUE(tuner->report(id, step, 1).ok());
+  ASSERT_TRUE(tuner->forget(1).ok());
+  EXPECT_EQ(*tuner->report(3, 2, 9), Verdict::go_on);
+  EXPECT_EQ(*tuner->report(4, 2, 9.5), Verdict::stop);
+  ASSERT_TRUE(tuner->forget(4).ok()) << "a stopped one, too";
+  ASSERT_TRUE(tuner->tell(2, NAN).ok()) << "which is a failure";
+  EXPECT_EQ(*tuner->report(5, 2, 99), Verdict::go_on);
+  EXPECT_EQ(tuner->save()["curves"].size(), 2u);
+}
+
+TEST(StopEarly, AResumedTrialThatWasTakenBackIsOnlyPaused) {
+  TuneOptions tune;
+  tune.method = "asha";
+  tune.max_step = 9;
+  auto made = make_stop_early(test_tuner(test_space(R"({"x": {"min": 0, "max": 1}})"), tune),
+                              {9, 1}, Goal::minimize);
+  ASSERT_TRUE(made.ok());
+  auto& tuner = **made;
+  ASSERT_TRUE(tuner.ask().ok());
+  ASSERT_EQ(*tuner.report(1, 1, 3), Verdict::pause);
+  ASSERT_TRUE(tuner.ask().ok());
+  ASSERT_TRUE(tuner.forget(2).ok());
+  ASSERT_EQ(tuner.ask_paused().is(Code::not_found), false);
+  ASSERT_EQ(*tuner.report(1, 2, 2), Verdict::go_on);
+  const Json curves = tuner.save()["curves"];
+  ASSERT_EQ(curves.size(), 1u);
+  ASSERT_TRUE(tuner.forget(1).ok());
+  EXPECT_EQ(tuner.save()["curves"], curves) << "paused again";
+  ASSERT_TRUE(tuner.forget(1).ok());
+  EXPECT_TRUE(tuner.save()["curves"].empty());
+}
+
+TEST(StopEarly, WhatAClosedTrialReportsIsNobodysMeasure) {
+  auto tuner = median_rule();
+  for (uint64_t id = 1; id <= 2; ++id) ASSERT_TRUE(tuner->report(id, 1, 1).ok());
+  ASSERT_TRUE(tuner->tell(1, 1).ok());
+  const Json curves = tuner->save()["curves"];
+  EXPECT_EQ(*tuner->report(1, 2, 0.5), Verdict::stop);
+  EXPECT_EQ(tuner->save()["curves"], curves);
+}
+
 TEST(StopEarly, GoesOnFromWhatWasSaved) {
   auto tuner = median_rule();
   for (uint64_t id = 1; id <= 2; ++id)
