@@ -367,6 +367,30 @@ TEST(Pbt, TheWorstGoesOnWhenNobodyBetterCanBeCopied) {
   EXPECT_EQ(*tuner->report(7, 2, 20.0), Verdict::stop) << "trial 8 can be copied";
 }
 
+TEST(Pbt, KnownPointsUseUpNoneOfItsTrials) {
+  TuneOptions options = rungs("pbt", 9);
+  options.parallel = 8;
+  auto tuner = test_tuner(test_space(kSpace), options);
+  for (double x : {0.1, 0.2, 0.3}) ASSERT_TRUE(tuner->add({{"x", x}}, x).ok());
+  for (int i = 0; i < 8; ++i) ASSERT_TRUE(tuner->ask().ok());
+  for (uint64_t id = 4; id <= 10; ++id)
+    ASSERT_EQ(*tuner->report(id, 1, 20.0 - static_cast<double>(id)), Verdict::go_on);
+  EXPECT_EQ(*tuner->report(11, 1, 30.0), Verdict::stop);
+  auto ninth = tuner->ask();
+  ASSERT_TRUE(ninth.ok()) << ninth.error().message;
+  EXPECT_EQ(ninth->id, 12u);
+  EXPECT_EQ(ninth->parent, 10u);
+}
+
+TEST(Asha, KnownPointsUseUpNoneOfItsTrials) {
+  auto tuner = test_tuner(test_space(kSpace), rungs("asha", 2));
+  for (double x : {0.1, 0.2, 0.3}) ASSERT_TRUE(tuner->add({{"x", x}}, x).ok());
+  for (uint64_t id : {4, 5}) EXPECT_EQ(tuner->ask()->id, id);
+  EXPECT_TRUE(tuner->ask().is(Code::transient));
+  for (uint64_t id : {4, 5}) ASSERT_EQ(*tuner->report(id, 1, 1.0), Verdict::pause);
+  EXPECT_EQ(tuner->ask()->id, 4u) << "what is known is no complete trial";
+}
+
 TEST(Pbt, NobodyWaitsForAPlaceThatCannotBeFilled) {
   TuneOptions options = rungs("pbt", 9);
   options.parallel = 8;

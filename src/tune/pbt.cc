@@ -181,11 +181,14 @@ class PbtTuner : public MethodTuner {
     return static_cast<size_t>(waiting) < room();
   }
 
-  // How many trials may still begin.
+  // How many trials may still begin. Known points are none of those that are planned.
   size_t room() const {
     const uint64_t planned = table().options().trials;
     if (planned == 0) return SIZE_MAX;
-    return planned - std::min<uint64_t>(planned, table().trials().size());
+    const auto& trials = table().trials();
+    const auto begun = static_cast<uint64_t>(std::count_if(
+        trials.begin(), trials.end(), [](const Trial& trial) { return !trial.added; }));
+    return planned - std::min(planned, begun);
   }
 
   // False when no further trials are planned. Its members begin anew: copies of the first of them
