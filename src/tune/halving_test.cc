@@ -354,7 +354,26 @@ TEST(Pbt, OnlyWhatHasStepsLeftIsCopied) {
   auto anew = tuner->ask();
   ASSERT_TRUE(anew.ok());
   EXPECT_EQ(anew->parent, 0u) << "both are complete";
-  EXPECT_EQ(anew->until, 9);
+}
+
+TEST(Pbt, UntilIsWhereTheNextVerdictMayCome) {
+  TuneOptions options = rungs("pbt");
+  options.min_step = 4;
+  auto tuner = test_tuner(test_space(kSpace), options);
+  for (int i = 0; i < 8; ++i) ASSERT_EQ(tuner->ask()->until, 4);
+  ASSERT_EQ(*tuner->report(1, 3, 1.0), Verdict::go_on);
+  ASSERT_EQ(*tuner->report(1, 5, 1.0), Verdict::go_on);
+  ASSERT_TRUE(tuner->fail(8).ok());
+  ASSERT_EQ(*tuner->report(2, 4, 2.0), Verdict::pause) << "a place is empty";
+  auto copy = tuner->ask();
+  EXPECT_EQ(copy->parent, 1u);
+  EXPECT_EQ(copy->until, 8);
+  auto resumed = tuner->ask();
+  EXPECT_EQ(resumed->id, 2u);
+  EXPECT_EQ(resumed->until, 8);
+  ASSERT_EQ(*tuner->report(1, 8, 1.0), Verdict::go_on);
+  ASSERT_TRUE(tuner->fail(7).ok());
+  EXPECT_EQ(tuner->ask()->until, 9) << "the last step";
 }
 
 TEST(Pbt, TheWorstGoesOnWhenNobodyBetterCanBeCopied) {

@@ -48,7 +48,7 @@ class PbtTuner : public MethodTuner {
  protected:
   Result<Proposal> propose() override {
     Proposal proposal;
-    proposal.until = table().options().max_step;
+    proposal.until = next_verdict(0);
     const uint64_t next_id = table().trials().size() + 1;
     for (Slot& slot : slots_) {
       if (slot.state != Slot::State::empty) continue;
@@ -64,6 +64,7 @@ class PbtTuner : public MethodTuner {
         proposal.parent = parent->id;
         proposal.point = explore(parent->point);
         starts_[next_id] = parent->reports.back().first;
+        proposal.until = next_verdict(starts_[next_id]);
       } else if (const Trial* model = choose_among(complete())) {
         proposal.point = explore(model->point);  // from the beginning
       } else {
@@ -78,9 +79,12 @@ class PbtTuner : public MethodTuner {
   }
 
   Result<Proposal> propose_paused() override {
-    Proposal proposal;
-    proposal.until = table().options().max_step;
-    if ((proposal.resume = furthest_behind()) != 0) return proposal;
+    if (uint64_t id = furthest_behind()) {
+      Proposal proposal;
+      proposal.resume = id;
+      proposal.until = next_verdict(table().find(id)->reports.back().first);
+      return proposal;
+    }
     if (!table().open().empty())
       return Error{Code::transient, "every member of the population is running",
                    "wait for the next report"};
@@ -198,6 +202,13 @@ class PbtTuner : public MethodTuner {
     const size_t size = std::min(room(), slots_.size());
     for (size_t i = 0; i < size; ++i) slots_[i] = {Slot::State::anew, 0, true};
     return size > 0;
+  }
+
+  // The first step after `step` at which trials are compared, or end.
+  int64_t next_verdict(int64_t step) const {
+    const int64_t every = table().options().min_step, last = table().options().max_step;
+    const int64_t ahead = every - step % every;
+    return last - step > ahead ? step + ahead : last;
   }
 
   // The step that a trial inherited.
