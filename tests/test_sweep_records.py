@@ -37,6 +37,14 @@ def test_parameters_named_like_columns_have_columns_of_their_own(cli):
     assert row["params.params.value"] == "v"
 
 
+def test_values_that_do_not_differ_are_explained_by_nothing(cli):
+    sweep_spec(cli, ': $BATON_PARAM_X; echo "{\\"loss\\": 0.7}" >> $BATON_METRICS_FILE')
+    cli("sweep", "--trials", "5")
+    assert "no parameter explains any of the value's variation" in cli("sweep", "show", "latest").stdout
+    assert cli.json("sweep", "show", "latest")["importance"] == {}
+    assert '"share"' not in cli("sweep", "plot", "latest", "--to", "-").stdout
+
+
 def test_show_draws_the_course_of_the_best_value_and_what_matters(cli):
     program = 'echo "{\\"loss\\": $(awk "BEGIN { print 10 * $BATON_PARAM_X + 0.01 * $BATON_PARAM_NOISE }")}" >> $BATON_METRICS_FILE'
     sweep_spec(cli, program, parameters="{x: [9, 7, 8, 5, 3], noise: [1, 2, 3, 4]}")

@@ -13,6 +13,7 @@ namespace baton {
 namespace {
 
 constexpr size_t kShown = 10, kSpark = 50;
+constexpr size_t kEnough = 4;  // values, for a word on what explains them
 
 std::string bars(const Terminal& terminal, const std::vector<Importance>& importance) {
   std::string text;
@@ -26,6 +27,15 @@ std::string bars(const Terminal& terminal, const std::vector<Importance>& import
         fmt::format("  {:<{}}  {:>3.0f}%  {}\n", printable(one.name), width, one.share * 100, bar);
   }
   return text;
+}
+
+std::string explained(const Terminal& terminal, const std::vector<Importance>& importance,
+                      size_t values) {
+  if (!importance.empty())
+    return "\nhow much of the value's variation each parameter explains:\n" +
+           bars(terminal, importance);
+  if (values < kEnough) return "";
+  return "\nno parameter explains any of the value's variation\n";
 }
 
 std::string best_trials(Context& context, const SweepHistory& history) {
@@ -60,9 +70,7 @@ std::string text_of(Context& context, const SweepHistory& history,
     text += fmt::format("best value over time: {}  {} → {}\n",
                         sparkline(best, kSpark, context.terminal.options().unicode),
                         short_number(best.front()), short_number(best.back()));
-  if (!importance.empty())
-    text += "\nhow much of the value's variation each parameter explains:\n" +
-            bars(context.terminal, importance);
+  text += explained(context.terminal, importance, ranked(sweep, state).size());
   return text + best_trials(context, history);
 }
 

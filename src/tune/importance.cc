@@ -29,7 +29,8 @@ struct Leaf {
 // A regression tree on a bootstrap sample (Breiman, "Random Forests", 2001), as its leaves.
 class TreeGrower {
  public:
-  TreeGrower(const std::vector<Sample>& samples, Rng& rng) : samples_(samples), rng_(rng) {}
+  TreeGrower(const std::vector<Sample>& samples, Rng& rng)
+      : samples_(samples), rng_(rng), smallest_(std::min(kSmallestLeaf, samples.size() / 2)) {}
 
   std::vector<Leaf> grow() {
     std::vector<size_t> chosen(samples_.size());
@@ -53,7 +54,7 @@ class TreeGrower {
     leaf.mean = sum / static_cast<double>(chosen.size());
     const double error = squares - sum * leaf.mean;
     Cut best;
-    if (depth < kDeepest && chosen.size() >= 2 * kSmallestLeaf)
+    if (depth < kDeepest && chosen.size() >= 2 * smallest_)
       for (size_t i = 0; i < leaf.low.size(); ++i)
         if (rng_.uniform() < 0.7) best_cut(chosen, i, best);
     if (!(best.error < error * (1 - 1e-9))) {
@@ -79,7 +80,7 @@ class TreeGrower {
     for (size_t i : chosen) total += cost(i), squares += cost(i) * cost(i);
     for (size_t k = 1; k < chosen.size(); ++k) {
       left += cost(chosen[k - 1]);
-      if (k < kSmallestLeaf || chosen.size() - k < kSmallestLeaf) continue;
+      if (k < smallest_ || chosen.size() - k < smallest_) continue;
       if (x(chosen[k]) <= x(chosen[k - 1])) continue;
       const auto n = static_cast<double>(k);
       double error = squares - left * left / n - (total - left) * (total - left) / (all - n);
@@ -89,6 +90,7 @@ class TreeGrower {
 
   const std::vector<Sample>& samples_;
   Rng& rng_;
+  size_t smallest_;  // leaf
   std::vector<Leaf> leaves_;
 };
 
@@ -149,18 +151,33 @@ std::vector<Sample> samples_of(const TrialTable& table) {
   return samples;
 }
 
+// Brings the costs to [-1, 1], so that neither their sum nor squares of them overflow. False when
+// all are zero.
+bool scale_down(std::vector<Sample>& samples) {
+  double largest = 0;
+  for (const Sample& sample : samples) largest = std::max(largest, std::abs(sample.cost));
+  for (Sample& sample : samples) sample.cost = largest > 0 ? sample.cost / largest : 0;
+  return largest > 0;
+}
+
+// Centred, so that squares of large numbers do not cancel.
+void centre(std::vector<Sample>& samples) {
+  const double mean =
+      std::accumulate(samples.begin(), samples.end(), 0.0,
+                      [](double sum, const Sample& one) { return sum + one.cost; }) /
+      static_cast<double>(samples.size());
+  for (Sample& sample : samples) sample.cost -= mean;
+}
+
 }  // namespace
 
 std::vector<Importance> parameter_importance(const TrialTable& table) {
   auto samples = samples_of(table);
   if (samples.size() < 4) return {};
   cap_outliers(samples);
-  // Centred, so that squares of large numbers do not cancel.
-  const double mean =
-      std::accumulate(samples.begin(), samples.end(), 0.0,
-                      [](double sum, const Sample& one) { return sum + one.cost; }) /
-      static_cast<double>(samples.size());
-  for (Sample& sample : samples) sample.cost -= mean;
+  if (!scale_down(samples)) return {};
+  centre(samples);
+  if (!scale_down(samples)) return {};
   const size_t size = table.codec().size();
   std::vector<double> shares(size);
   for (int t = 0; t < kTrees; ++t) {
@@ -170,9 +187,9 @@ std::vector<Importance> parameter_importance(const TrialTable& table) {
   }
   const double total = std::accumulate(shares.begin(), shares.end(), 0.0);
   std::vector<Importance> importance;
+  if (!(total > 0)) return importance;
   for (size_t i = 0; i < size; ++i)
-    importance.push_back({table.codec().space().dimensions[i].name,
-                          total > 0 ? shares[i] / total : 1 / static_cast<double>(size)});
+    importance.push_back({table.codec().space().dimensions[i].name, shares[i] / total});
   return importance;
 }
 

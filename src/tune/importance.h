@@ -8,7 +8,8 @@
 
 namespace baton {
 
-// Empty with fewer than 4 done trials. In the order of the space's dimensions; shares sum to 1.
+// Empty with fewer than 4 done trials, and where no parameter explains anything: all values may be
+// the same. In the order of the space's dimensions; shares sum to 1.
 std::vector<Importance> parameter_importance(const TrialTable& table);
 
 }  // namespace baton

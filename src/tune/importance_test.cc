@@ -47,11 +47,27 @@ TEST(Importance, OneDivergentTrialDoesNotDecide) {
   EXPECT_GT(shares[0].share, 0.9);
 }
 
-TEST(Importance, NeedsFourTrialsAndLivesWithConstants) {
-  EXPECT_TRUE(importance_of([](const Params&, int64_t) { return 1.0; }, 3).empty());
-  auto shares = importance_of([](const Params&, int64_t) { return 1e12; }, 20);
+TEST(Importance, HugeValuesHaveSharesToo) {
+  for (double unit : {1e-300, 1e150, 1e155, 1e300, 3e307}) {
+    auto shares = importance_of(
+        [&](const Params& p, int64_t) { return unit * (4 * number(p, "a") + number(p, "b")); },
+        200);
+    ASSERT_EQ(shares.size(), 3u) << unit;
+    EXPECT_NEAR(shares[0].share, 16.0 / 17, 0.03) << unit;
+    EXPECT_LT(shares[2].share, 0.01) << unit;
+  }
+}
+
+TEST(Importance, FourTrialsTellThemApart) {
+  auto shares = importance_of([](const Params& p, int64_t) { return number(p, "a"); }, 4);
   ASSERT_EQ(shares.size(), 3u);
-  for (const auto& one : shares) EXPECT_NEAR(one.share, 1.0 / 3, 1e-12);
+  EXPECT_GT(shares[0].share, 0.4);
+}
+
+TEST(Importance, NeedsFourTrialsAndSaysNothingOfConstants) {
+  EXPECT_TRUE(importance_of([](const Params&, int64_t) { return 1.0; }, 3).empty());
+  for (double value : {0.0, 0.1, 1e12, -1e300})
+    EXPECT_TRUE(importance_of([&](const Params&, int64_t) { return value; }, 21).empty()) << value;
 }
 
 }  // namespace

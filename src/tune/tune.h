@@ -115,7 +115,7 @@ class Tuner {
   virtual std::optional<Best> best() const = 0;
   virtual std::vector<Suggestion> pending() const = 0;  // open trials, by id
   // How much of the value's variation each parameter explains (see importance.h); empty with fewer
-  // than 4 closed trials.
+  // than 4 closed trials, and where none explains anything.
   virtual std::vector<Importance> importance() const = 0;
 
   // All that load_tuner() needs to go on exactly as this one would.
