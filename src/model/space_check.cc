@@ -7,6 +7,7 @@
 #include <set>
 
 #include "model/space.h"
+#include "model/space_axis.h"
 #include "model/space_text.h"
 #include "model/spec.h"
 #include "model/spec_rules.h"
@@ -117,6 +118,23 @@ class Checker {
                     "and min are too far apart, type int goes over 2^53 values at most");
     }
     check_step(dimension);
+    if (dimension.log && problems_.empty()) check_log(dimension);
+  }
+
+  // Every value must have a coordinate of its own that is a number.
+  void check_log(const Dimension& dimension) {
+    const auto [low, high] = axis_range(dimension);
+    const double width = std::log(high) - std::log(low);
+    if (!(low > 0))
+      fail(
+          dimension, {"min"},
+          fmt::format("is {}, too small for a logarithmic scale in steps of {}; take a larger min, "
+                      "or leave step out",
+                      number_text(dimension.min), number_text(dimension.step)));
+    else if (!(std::isfinite(width) && width > 0))
+      fail(dimension, {"max"},
+           fmt::format("is {}, too near to min for a logarithmic scale; leave scale out",
+                       number_text(dimension.max)));
   }
 
   void check_whole(const Dimension& dimension, const char* member, double value) {

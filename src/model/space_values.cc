@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "model/space.h"
+#include "model/space_axis.h"
 #include "model/space_text.h"
 
 namespace baton {
@@ -73,6 +74,16 @@ std::string domain_text(const Dimension& dimension) {
 std::string near_text(const std::string& word, const std::vector<std::string>& candidates) {
   auto near = did_you_mean(word, candidates);
   return near ? fmt::format("; did you mean \"{}\"?", printable(*near)) : "";
+}
+
+AxisRange axis_range(const Dimension& dimension) {
+  double low = dimension.min, high = dimension.max;
+  if (double half = step_of(dimension) / 2; half > 0) {
+    high = low + static_cast<double>(count_values(dimension) - 1) * 2 * half + half;
+    // A logarithmic scale must not reach zero; there the first level's cell is made symmetrical.
+    low = dimension.log && low <= half ? low * (low / (low + half)) : low - half;
+  }
+  return {low, high};
 }
 
 uint64_t count_values(const Dimension& dimension) {

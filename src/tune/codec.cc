@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "model/space_axis.h"
+
 namespace baton {
 namespace {
 
@@ -33,12 +35,7 @@ Codec::Axis Codec::make_axis(const Dimension& dimension) {
   Axis axis;
   axis.levels = count_values(dimension);
   if (dimension.kind == Kind::category) return axis;
-  double low = dimension.min, high = dimension.max;
-  if (double half = step_of(dimension) / 2; half > 0) {
-    high = low + static_cast<double>(axis.levels - 1) * 2 * half + half;
-    // A logarithmic scale must not reach zero; there the first level's cell is made symmetrical.
-    low = dimension.log && low <= half ? low * (low / (low + half)) : low - half;
-  }
+  auto [low, high] = axis_range(dimension);
   if (dimension.log) low = std::log(low), high = std::log(high);
   axis.low = low;
   axis.width = high - low;
@@ -53,7 +50,8 @@ uint64_t Codec::level(size_t dimension, double coordinate) const {
     k = std::floor(u * static_cast<double>(axis.levels));
   else
     k = std::round((std::exp(axis.low + u * axis.width) - one.min) / step_of(one));
-  return static_cast<uint64_t>(std::clamp(k, 0.0, static_cast<double>(axis.levels - 1)));
+  if (!(k > 0)) return 0;  // nor a NaN, which no number stands for
+  return static_cast<uint64_t>(std::min(k, static_cast<double>(axis.levels - 1)));
 }
 
 double Codec::centre(size_t dimension, uint64_t level) const {
@@ -172,6 +170,8 @@ bool Codec::next(Point& point) const {
     size_t i = order_[place];
     if (!used(point[i])) continue;
     uint64_t k = level(i, point[i]) + 1;
+    // Far from zero a logarithmic scale may have no coordinate of its own for each level.
+    while (k < axes_[i].levels && level(i, centre(i, k)) < k) ++k;
     if (k >= axes_[i].levels) continue;
     point[i] = centre(i, k);
     restart(point, place + 1);

@@ -133,6 +133,32 @@ TEST(Codec, WalksThroughAllPoints) {
   EXPECT_EQ(codec.points(), seen.size());
 }
 
+TEST(Codec, EdgesOfLogarithmicScalesHaveFiniteCoordinates) {
+  for (const char* text :
+       {R"({"x": {"min": 1e-150, "max": 1, "step": 0.1, "scale": "log"}})",
+        R"({"x": {"min": 1e-310, "max": 1.7e308, "scale": "log"}})",
+        R"({"x": {"min": 1e15, "max": 1000000000000064, "scale": "log"}})",
+        R"({"x": {"min": 1, "max": 9007199254740992, "type": "int", "scale": "log"}})"}) {
+    Codec codec = codec_of(text);
+    for (double u : {0.0, 0.3, 1.0}) {
+      Params params = codec.decode({u});
+      ASSERT_EQ(params.size(), 1u) << text;
+      EXPECT_TRUE(check_params(codec.space(), params).ok()) << text;
+      EXPECT_TRUE(Codec::used(codec.encode(params)[0])) << text;
+    }
+    EXPECT_EQ(codec.levels(0) > 0 ? codec.decode({NAN}).size() : 1u, 1u);
+  }
+}
+
+TEST(Codec, LevelsThatACoordinateCannotTellApartAreSteppedOver) {
+  Codec codec = codec_of(
+      R"({"n": {"min": 1000000000000000, "max": 1000000000000063, "type": "int", "scale": "log"}})");
+  Point point = codec.first();
+  int points = 1;
+  while (codec.next(point)) ASSERT_LE(++points, 64);
+  EXPECT_GT(points, 1);
+}
+
 TEST(Codec, CountsPoints) {
   EXPECT_EQ(codec_of(kMixed).points(), 0u);
   EXPECT_EQ(

@@ -173,6 +173,9 @@ TEST_F(Conversation, BadBeginningsCanBeMended) {
        R"(init takes no member "sed"; did you mean "seed"?)"},
       {R"({"op":"init","method":"random","stop_early":{"after":0},"parameters":{"x":[1]}})",
        R"("after" is not a whole number from 1 on)"},
+      {R"({"op":"init","parameters":{"x":{"min":1e-200,"max":1,"step":0.1,"scale":"log"}}})",
+       "x.min is 1e-200, too small for a logarithmic scale in steps of 0.1; take a larger min, or "
+       "leave step out"},
       {R"({"op":"init","method":"random","parameters":{"x":{"min":1,"max":0}}})",
        "x.max is 0, expected more than min, which is 1"},
       {R"({"op":"init","method":"random","max_step":9,"parameters":{"x":[1]}})",
