@@ -145,7 +145,10 @@ class StopEarly : public Tuner {
 
 Result<std::unique_ptr<Tuner>> make_stop_early(std::unique_ptr<Tuner> tuner,
                                                const StopEarlyOptions& options, Goal goal) {
-  if (options.after < 1) return Error{Code::invalid, "stop_early: after must be at least 1", ""};
+  if (options.after < 1 || options.after > StopEarlyOptions::kMostAfter)
+    return Error{
+        Code::invalid,
+        "stop_early: after must be from 1 to " + std::to_string(StopEarlyOptions::kMostAfter), ""};
   if (options.grace < 0 || options.grace > StopEarlyOptions::kMostGrace)
     return Error{Code::invalid, "stop_early: grace must be from 0 to 2^53", ""};
   if (options.reduction < 2)
@@ -163,7 +166,7 @@ Result<std::unique_ptr<Tuner>> load_any_tuner(const Json& saved) {
   const int64_t after = get_int(saved, "after");
   options.grace = get_int(saved, "grace", -1);
   const int64_t reduction = get_int(saved, "reduction", options.reduction);
-  if (after < 1 || after > 1'000'000 || options.grace < 0 ||
+  if (after < 1 || after > StopEarlyOptions::kMostAfter || options.grace < 0 ||
       options.grace > StopEarlyOptions::kMostGrace || reduction < 2 || reduction > 1'000'000)
     return bad;
   options.after = static_cast<int>(after);

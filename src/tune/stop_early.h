@@ -17,11 +17,13 @@ namespace baton {
 enum class StopRule { median, asha };
 
 struct StopEarlyOptions {
-  int after = 2;      // trials that must have come to a step before others are stopped there; >= 1
+  int after = 2;      // trials that must have come to a step before others are stopped there; 1 …
+                      // kMostAfter
   int64_t grace = 1;  // nothing is stopped at this step or before; 0 … kMostGrace
   StopRule rule = StopRule::median;
   int reduction = 3;  // of asha; >= 2
   static constexpr int64_t kMostGrace = int64_t{1} << 53;
+  static constexpr int kMostAfter = 1'000'000;
 };
 
 // A tuner that is `tuner`, but answers report() with Verdict::stop where the rule says so; the

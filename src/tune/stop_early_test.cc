@@ -224,6 +224,8 @@ TEST(StopEarly, TheBestReportIsTheValueWhereThatIsWanted) {
 
 TEST(StopEarly, TurnsAwayBadOptions) {
   EXPECT_TRUE(make_stop_early(nullptr, {0, 1}, Goal::minimize).is(Code::invalid));
+  EXPECT_TRUE(make_stop_early(nullptr, {StopEarlyOptions::kMostAfter + 1, 1}, Goal::minimize)
+                  .is(Code::invalid));
   EXPECT_TRUE(make_stop_early(nullptr, {1, -1}, Goal::minimize).is(Code::invalid));
   EXPECT_TRUE(
       make_stop_early(nullptr, {1, 1, StopRule::asha, 1}, Goal::minimize).is(Code::invalid));

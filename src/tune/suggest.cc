@@ -117,7 +117,9 @@ Result<StopEarlyOptions> stop_early_options(const Json& json) {
   StopEarlyOptions options;
   if (find(json, "after")) {
     BATON_ASSIGN(int64_t after, whole(json, "after", 1));
-    options.after = static_cast<int>(std::min<int64_t>(after, std::numeric_limits<int>::max()));
+    // make_stop_early() tells what is too many.
+    options.after =
+        static_cast<int>(std::min<int64_t>(after, int64_t{StopEarlyOptions::kMostAfter} + 1));
   }
   if (find(json, "grace")) {
     BATON_ASSIGN(options.grace, whole(json, "grace", 0));

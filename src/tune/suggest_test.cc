@@ -173,6 +173,8 @@ TEST_F(Conversation, BadBeginningsCanBeMended) {
        R"(init takes no member "sed"; did you mean "seed"?)"},
       {R"({"op":"init","method":"random","stop_early":{"after":0},"parameters":{"x":[1]}})",
        R"("after" is not a whole number from 1 on)"},
+      {R"({"op":"init","method":"random","stop_early":{"after":1000001},"parameters":{"x":[1]}})",
+       "stop_early: after must be from 1 to 1000000"},
       {R"({"op":"init","parameters":{"x":{"min":1e-200,"max":1,"step":0.1,"scale":"log"}}})",
        "x.min is 1e-200, too small for a logarithmic scale in steps of 0.1; take a larger min, or "
        "leave step out"},
