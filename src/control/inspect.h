@@ -44,9 +44,13 @@ class MetricsReader {
   // `history` is this job's, and up to date. After an error it may be called again.
   Status read_on(Ledger& ledger, const History& history);
   const std::string& lines() const { return lines_; }
+  // How often the end of lines() was taken back, for an attempt that goes on from before it. What
+  // stood there at one look is the beginning of the next one's, while this stays the same.
+  size_t cuts() const { return cuts_; }
 
  private:
   std::string lines_;
+  size_t cuts_ = 0;
   size_t attempts_ = 0;  // how many have begun to be read
   uint64_t offset_ = 0;  // in the stream of the last of them
 };

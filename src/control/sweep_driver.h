@@ -13,6 +13,7 @@
 #include "control/inspect.h"
 #include "control/sweep_plan.h"
 #include "control/sweep_tuner.h"
+#include "control/sweep_value.h"
 #include "control/trial_runner.h"
 #include "ledger/sweeps.h"
 
@@ -126,7 +127,7 @@ class SweepDriver {
   std::set<uint64_t> running_, stopping_;
   std::map<uint64_t, Elsewhere> elsewhere_;
   std::map<uint64_t, History> histories_;  // of running trials, as far as they were read
-  std::map<uint64_t, MetricsReader> metrics_;
+  std::map<uint64_t, TrialReports> metrics_;
   std::map<uint64_t, std::pair<int, int>>
       tries_;                              // trial → attempts before the start, starts in vain
   std::map<uint64_t, int> interruptions_;  // trial → how many have been told

@@ -185,6 +185,7 @@ Status SweepDriver::pause(uint64_t trial, const Summary& summary) {
   event.trial = trial;
   event.ran_ms = summary.ran_ms;
   event.attempts = summary.attempt;
+  metrics_.erase(trial);
   auto paused = append(event);
   return paused.ok() ? Status() : Status(paused.error());
 }
@@ -288,9 +289,8 @@ bool SweepDriver::wants_reports() const {
 Status SweepDriver::collect_reports(uint64_t trial, const History& history, SweepEvent& event) {
   const SweepTrial& known = state().trial(trial);
   BATON_TRY(metrics_[trial].read_on(parts_.ledger, history));
-  const std::string& lines = metrics_[trial].lines();
   int64_t after = known.reports.empty() ? INT64_MIN : known.reports.back().first;
-  for (const auto& [step, value] : new_reports(lines, sweep().spec().metric, after)) {
+  for (const auto& [step, value] : metrics_[trial].news(sweep().spec().metric, after)) {
     event.reports.push_back({trial, step, value});
     Verdict verdict = tuner_->report(trial, step, value);
     // Who has come to the end is left to end by itself, as its results are still to be written.

@@ -12,6 +12,7 @@ namespace baton {
 namespace {
 
 constexpr size_t kShownNames = 20;
+constexpr double kMostSteps = 1e15;
 
 std::optional<double> chosen(const MetricSeries& series, const SweepSpec& spec) {
   if (!spec.best) {
@@ -47,19 +48,47 @@ TrialValue trial_value(const std::string& lines, const SweepSpec& spec) {
 
 std::vector<std::pair<int64_t, double>> new_reports(const std::string& lines,
                                                     const std::string& metric, int64_t after) {
-  std::vector<std::pair<int64_t, double>> reports;
-  auto metrics = metric_series(lines);
-  for (const auto& series : metrics.series) {
-    if (series.name != metric) continue;
-    for (const auto& [x, value] : series.points) {
-      if (!std::isfinite(value) || !std::isfinite(x) || std::abs(x) > 1e15) continue;
-      auto step = static_cast<int64_t>(x);
-      if (step <= after) continue;
-      reports.emplace_back(step, value);
-      after = step;
-    }
-  }
-  return reports;
+  ReportScanner scanner(metric);
+  scanner.read_on(lines);
+  scanner.drop(after);
+  return {scanner.reports().begin(), scanner.reports().end()};
+}
+
+void ReportScanner::read_on(std::string_view lines) {
+  for (size_t end; (end = lines.find('\n', read_)) != std::string_view::npos; read_ = end + 1)
+    take(lines.substr(read_, end - read_));
+  // The last line may lack no more than its end. It is read again when it has got that.
+  const auto before = x_;
+  take(lines.substr(std::min(read_, lines.size())));
+  x_ = before;
+}
+
+// Where a row stands is as metric_series() has it.
+void ReportScanner::take(std::string_view line) {
+  auto row = metrics_row(trim(line));
+  if (!row.ok()) return;
+  auto step = row->find("step");
+  const bool has_step =
+      step != row->end() && step->is_number() && std::isfinite(step->get<double>());
+  x_ = has_step ? step->get<double>() : x_ ? *x_ + 1 : 0;
+  auto value = row->find(metric_);
+  if (value == row->end() || !value->is_number() || !std::isfinite(value->get<double>())) return;
+  if (std::abs(*x_) > kMostSteps || (last_ && static_cast<int64_t>(*x_) <= *last_)) return;
+  last_ = static_cast<int64_t>(*x_);
+  reports_.emplace_back(*last_, value->get<double>());
+}
+
+void ReportScanner::drop(int64_t step) {
+  while (!reports_.empty() && reports_.front().first <= step) reports_.pop_front();
+}
+
+const std::deque<std::pair<int64_t, double>>& TrialReports::news(const std::string& metric,
+                                                                 int64_t after) {
+  if (!scanner_ || cuts_ != metrics_.cuts()) scanner_.emplace(metric);
+  cuts_ = metrics_.cuts();
+  scanner_->read_on(lines());
+  scanner_->drop(after);
+  return scanner_->reports();
 }
 
 std::string unknown_metric(const std::string& metric, const std::vector<std::string>& names) {

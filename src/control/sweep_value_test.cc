@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "ledger/ledger_test_support.h"
 #include "model/sweep.h"
 
 namespace baton {
@@ -60,6 +61,67 @@ TEST(TrialValue, IsTheLastReportOrTheBest) {
   EXPECT_EQ(trial_value(lines, spec).value, 0.1);
   spec.maximize = true;
   EXPECT_EQ(trial_value(lines, spec).value, 0.5);
+}
+
+const char* kRows =
+    "{\"step\": 2, \"loss\": 0.5}\n"
+    "{\"loss\": 0.4}\n"
+    "\n"
+    "broken\n"
+    "{\"step\": 1, \"loss\": 9}\n"
+    "{\"step\": 3, \"loss\": 9}\n"
+    "{\"step\": 5, \"loss\": NaN}\n"
+    "{\"loss\": 0.3, \"other\": 1}\n"
+    "{\"step\": 7, \"other\": 1}\n"
+    "{\"step\": 9, \"loss\": 0.2}";
+
+TEST(Reports, AreTheSameWhereverALookCutsTheLines) {
+  const std::string rows = kRows;
+  const std::vector<std::pair<int64_t, double>> all = {{2, 0.5}, {3, 0.4}, {6, 0.3}, {9, 0.2}};
+  EXPECT_EQ(new_reports(rows, "loss", INT64_MIN), all);
+  EXPECT_EQ(new_reports(rows, "loss", 3), decltype(all)(all.begin() + 2, all.end()));
+  for (size_t cut = 0; cut <= rows.size(); ++cut) {
+    ReportScanner scanner("loss");
+    scanner.read_on(rows.substr(0, cut));
+    scanner.read_on(rows);
+    scanner.read_on(rows + "\n");
+    EXPECT_EQ(decltype(all)(scanner.reports().begin(), scanner.reports().end()), all) << cut;
+  }
+}
+
+TEST(Reports, WhatWasReadIsNotParsedAgain) {
+  ReportScanner scanner("loss");
+  std::string rows = "{\"step\": 1, \"loss\": 0.5}\n";
+  scanner.read_on(rows);
+  scanner.drop(1);
+  EXPECT_TRUE(scanner.reports().empty());
+  rows.assign(rows.size() - 1, 'x');
+  scanner.read_on(rows + "\n{\"loss\": 0.4}\n");
+  ASSERT_EQ(scanner.reports().size(), 1u);
+  EXPECT_EQ(scanner.reports()[0], (std::pair<int64_t, double>(2, 0.4)));
+}
+
+using TrialReporting = LedgerTest;
+
+TEST_F(TrialReporting, AnAttemptThatGoesOnFromBeforeRewritesTheEnd) {
+  submit(kJob);
+  History own = open();
+  ASSERT_TRUE(claim(own, agent("a"), 1, 0, false).ok());
+  const std::string first = "{\"loss\": 0.5}\n", torn = "{\"loss\": 0.4}\n{\"loss\": 0.3}\n{\"lo";
+  ASSERT_TRUE(ledger_.append_stream(kJob, "metrics", 1, 0, first + torn).ok());
+  TrialReports reports;
+  ASSERT_TRUE(reports.read_on(ledger_, own).ok());
+  ASSERT_EQ(reports.news("loss", INT64_MIN).size(), 3u);
+  // Nothing is lost of what was not recorded yet.
+  EXPECT_EQ(reports.news("loss", 0).size(), 2u);
+  ASSERT_TRUE(claim(own, agent("b"), 2, first.size(), true).ok());
+  const std::string again = "{\"loss\": 0.45}\n{\"loss\": 0.35}\n{\"loss\": 0.25}\n";
+  ASSERT_TRUE(ledger_.append_stream(kJob, "metrics", 2, first.size(), again).ok());
+  ASSERT_TRUE(reports.read_on(ledger_, own).ok());
+  const auto& news = reports.news("loss", 1);
+  ASSERT_EQ(news.size(), 2u);
+  EXPECT_EQ(news[0], (std::pair<int64_t, double>(2, 0.35)));
+  EXPECT_EQ(news[1], (std::pair<int64_t, double>(3, 0.25)));
 }
 
 }  // namespace
