@@ -191,6 +191,24 @@ def test_a_finished_pbt_can_be_extended(cli):
         assert [json.loads(row)["step"] for row in cli("metrics", trial["job"], "--json").stdout.splitlines()] == [1, 2]
 
 
+@pytest.mark.parametrize("method", ["asha", "pbt"])
+def test_a_running_sweep_with_budgets_can_be_extended(cli, method):
+    """By another process, while its own goes on: what was suggested before stays as it was."""
+    sweep_spec(cli, UNTIL_STOPPED + "for step in 1 2 3; do sleep 0.3; report $step; done\n", sweep="  max_step: 3\n")
+    process = cli.start("sweep", "--set", f"sweep.method={method}", "--trials", "4")
+    cli.wait(lambda: any(t.get("reports") for t in trials_of(cli)), "a first report")
+    cli("sweep", "resume", "latest", "--trials", "9")
+    assert process.poll() is None and len(trials_of(cli)) < 9, "it only says so to the one that runs"
+    out, err = process.communicate(timeout=100)
+    assert process.returncode == 0 and "suggests otherwise" not in out + err, out + err
+    trials = results(cli)
+    assert len(trials) == 9 and {t["state"] for t in trials} <= {"value", "paused", "pruned"}
+    assert any(t["state"] == "value" for t in trials)
+    cli("sweep", "resume", "latest", "--trials", "10")
+    assert results(cli)[:9] == trials or method == "asha"
+    assert len(results(cli)) == 10
+
+
 def check_that_copies_train_on(cli):
     trials = {t["trial"]: t for t in results(cli)}
     children = [t for t in trials.values() if t.get("parent")]
