@@ -123,9 +123,10 @@ INSTANTIATE_TEST_SUITE_P(
              "x.min is 1e-200, too small for a logarithmic scale in steps of 0.1; take a larger "
              "min, or leave step out",
              {"x", "min"}},
-        Slip{R"({"x": {"min": 1e15, "max": 1000000000000000.125, "scale": "log"}})",
-             "x.max is 1000000000000000.1, too near to min for a logarithmic scale; leave scale out",
-             {"x", "max"}},
+        Slip{
+            R"({"x": {"min": 1e15, "max": 1000000000000000.125, "scale": "log"}})",
+            "x.max is 1000000000000000.1, too near to min for a logarithmic scale; leave scale out",
+            {"x", "max"}},
         Slip{
             R"({"x": {"min": 9007199254740991, "max": 9007199254740992, "type": "int", "scale": "log"}})",
             "x.max is 9007199254740992, too near to min for a logarithmic scale; leave scale out",
