@@ -270,7 +270,9 @@ TEST_F(Driver, WhatEndsBeforeItCanPauseCountsAsItEnded) {
 TEST_F(Driver, WhatPausesShowsHowFarItHasCome) {
   begin(std::string(kAsha) + "  reduction: 1000\n");
   agents_.values = three_steps;
-  agents_.outcome = [](uint64_t, int) { return Outcome::stopped; };
+  agents_.outcome = [](uint64_t, int start) {
+    return start == 1 ? Outcome::stopped : Outcome::succeeded;
+  };
   ASSERT_TRUE(drive().ok());
   SweepState now = state();
   EXPECT_EQ(now.paused, 5);
