@@ -38,6 +38,12 @@ struct CommittedLook {
   TreeLook checkpoint, results, metrics;
 };
 
+// A commit whose manifest stands in the store, while nobody knows whether its event does.
+struct CommitInDoubt {
+  Captured captured;
+  CommittedLook look;
+};
+
 struct Attempt {
   AgentParts& parts;
   History history;
@@ -52,6 +58,8 @@ struct Attempt {
   std::vector<Manifest> kept;  // newest last
   uint64_t next_seq = 1;
   CommittedLook committed;
+  // Until it is settled nothing may be captured or deleted: which commits are kept depends on it.
+  std::optional<CommitInDoubt> in_doubt;
   CommitClock commit_clock;
   Image image;
   std::optional<ImageUse> image_use;
@@ -109,6 +117,10 @@ Status watch_program(Attempt& attempt);
 Result<int64_t> record_commit(Attempt& attempt, const Captured& captured);
 // commit.cc: what was recorded is the newest commit from now on.
 Status adopt_commit(Attempt& attempt, const Captured& captured, int64_t recording_ms);
+// commit.cc: brings the history up to date; then whether a commit's event stands there is certain.
+Result<bool> look_for_commit(Attempt& attempt, const Manifest& manifest);
+// commit.cc: the commit in doubt is adopted where its event `stands`, else forgotten.
+Status settle_commit(Attempt& attempt, bool stands);
 // commit.cc: deletes what none of the kept commits names any more, until `cancelled` says true.
 // Never beside a capture of this attempt.
 Status drop_old_commits(Attempt& attempt, const std::vector<Manifest>& kept,

@@ -2,6 +2,8 @@
 #include <malloc.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "agent/attempt.h"
 #include "agent/commit_speed.h"
 #include "base/text.h"
@@ -31,6 +33,14 @@ CommitFacts facts_at_end(const Attempt& attempt) {
       look_at_tree(attempt.paths.metrics).signature != attempt.committed.metrics.signature;
   facts.was_quiet = attempt.was_quiet;
   return facts;
+}
+
+// Once the errands have nothing to do with the history any more.
+Status settle_now(Attempt& attempt) {
+  if (!attempt.in_doubt) return {};
+  attempt.errands.finish();
+  BATON_ASSIGN(bool stands, look_for_commit(attempt, attempt.in_doubt->captured.manifest));
+  return settle_commit(attempt, stands);
 }
 
 }  // namespace
@@ -73,6 +83,23 @@ Status adopt_commit(Attempt& attempt, const Captured& captured, int64_t recordin
   return {};
 }
 
+Result<bool> look_for_commit(Attempt& attempt, const Manifest& manifest) {
+  BATON_TRY(attempt.history.refresh());
+  const std::string name = commit_name(manifest.seq, manifest.attempt);
+  const auto& commits = attempt.history.summary().commits;
+  return std::any_of(commits.rbegin(), commits.rend(),
+                     [&](const Event& event) { return event.commit == name; });
+}
+
+Status settle_commit(Attempt& attempt, bool stands) {
+  CommitInDoubt settled = std::move(*attempt.in_doubt);
+  attempt.in_doubt.reset();
+  if (!stands) return {};
+  BATON_TRY(adopt_commit(attempt, settled.captured, 0));
+  attempt.committed = settled.look;
+  return {};
+}
+
 Status drop_old_commits(Attempt& attempt, const std::vector<Manifest>& kept,
                         const std::function<bool()>& cancelled) {
   bool full = kept.size() >= static_cast<size_t>(attempt.spec().checkpoint_keep);
@@ -84,7 +111,9 @@ Status drop_old_commits(Attempt& attempt, const std::vector<Manifest>& kept,
 }
 
 Status commit_finally(Attempt& attempt) {
+  Status settled = settle_now(attempt);
   if (!wants_final_commit(attempt.end, facts_at_end(attempt))) return {};
+  BATON_TRY(settled);
   AgentParts& parts = attempt.parts;
   uint64_t metrics_bytes = metrics_size(attempt.paths);
   CaptureOptions options;

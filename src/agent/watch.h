@@ -49,6 +49,8 @@ class Watch {
   // watch_commit.cc: commits while it runs
   void read_program();
   void start_capture();
+  Status on_looked_for(const Result<bool>& stands);
+  void capture();
   using Capture = std::shared_ptr<const Result<Captured>>;
   void record(const Capture& capture, const CommittedLook& look);
   Status on_recorded(const Captured& captured, const Result<int64_t>& took_ms,

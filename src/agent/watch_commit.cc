@@ -38,6 +38,23 @@ void Watch::read_program() {
 void Watch::start_capture() {
   retry_capture_at_ = -1;
   capturing_ = true;
+  if (!a_.in_doubt) return capture();
+  a_.errands.post([this, &a = a_, manifest = a_.in_doubt->captured.manifest]() -> Errands::After {
+    auto stands = look_for_commit(a, manifest);
+    return [this, stands] { return on_looked_for(stands); };
+  });
+}
+
+Status Watch::on_looked_for(const Result<bool>& stands) {
+  Status settled = stands.ok() ? settle_commit(a_, *stands) : Status(stands.error());
+  if (settled.ok())
+    capture();
+  else
+    on_capture_failed(settled.error());
+  return {};
+}
+
+void Watch::capture() {
   captures_.post([this, &a = a_, seq = a_.next_seq]() -> Errands::After {
     CommittedLook look{look_at_tree(a.paths.checkpoint), look_at_tree(a.paths.results),
                        look_at_tree(a.paths.metrics)};
@@ -93,6 +110,7 @@ Status Watch::on_recorded(const Captured& captured, const Result<int64_t>& took_
   } else {
     answer_all(refusal(adopted.error().message));
     if (adopted.is(Code::fenced)) return adopted;
+    if (!took_ms.ok()) a_.in_doubt = CommitInDoubt{captured, look};
     parts_.view.insist("the commit could not be recorded, the last one stays good: " +
                        adopted.error().text());
   }

@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <utility>
 
 #include "ledger/tree_kit.h"
+#include "store/fault_store.h"
 
 namespace baton {
 namespace {
@@ -239,9 +241,30 @@ TEST_F(CommitPath, ASequenceNumberIsNeverUsedTwice) {
   Captured first = capture(*committer);
   write_file(job.root("checkpoint") + "/a", "b");
   job.seq = 0;
-  EXPECT_TRUE(job.capture(*committer).is(Code::exists));
+  Captured second = capture(*committer);
+  EXPECT_EQ(second.manifest.seq, 2u);
   EXPECT_EQ(reread(first).seq, 1u);
-  expect_restores(capture(*committer), job);
+  expect_restores(second, job);
+  job.seq = 1;
+  EXPECT_TRUE(job.capture(*make_committer(*store, job.name(), 1)).is(Code::exists))
+      << "written by somebody else";
+}
+
+TEST_F(CommitPath, ACaptureFollowsOneWhoseManifestCameWithoutAReply) {
+  bool lose = true;
+  store = make_fault_store(make_mem_store(), [&](uint64_t, const char*, const std::string& key) {
+    bool hit = key.find("/commits/") != std::string::npos && std::exchange(lose, false);
+    return hit ? Fault::lost_reply : Fault::none;
+  });
+  write_file(job.root("checkpoint") + "/a", random_bytes(random, kChunk));
+  auto committer = make_committer(*store, job.name(), 1);
+  EXPECT_TRUE(job.capture(*committer).is(Code::transient));
+  job.wall_ms += 1;
+  job.seq = 0;
+  Captured captured = capture(*committer);
+  EXPECT_EQ(captured.manifest.seq, 2u);
+  EXPECT_EQ(objects("jobs/" + job.name() + "/blobs/"), 1u);
+  expect_restores(captured, job);
 }
 
 TEST_F(CommitPath, CancellingEndsACapture) {

@@ -59,12 +59,13 @@ struct Collected {
 class Committer {
  public:
   virtual ~Committer() = default;
-  // Captures the roots as commit number `seq` and writes blobs and manifest durably; the caller
-  // then appends `committed`. Code::transient "changed while being captured" when any file changed
-  // in between: nothing is lost, try again later. Code::no_space leaves earlier commits good.
-  // Code::exists: a manifest of this number was written before and may yet be committed; take a
-  // greater number (numbers may be skipped). Special files (sockets, devices, fifos) are skipped;
-  // symlinks are stored as links, never followed. A root that is absent is captured as empty.
+  // Captures the roots as commit number `seq`, or a greater one where this committer may have
+  // written a manifest of that number before: the manifest tells (numbers may be skipped). Writes
+  // blobs and manifest durably; the caller then appends `committed`. Code::transient "changed while
+  // being captured" when any file changed in between: nothing is lost, try again later.
+  // Code::no_space leaves earlier commits good. Code::exists: somebody else has written a manifest
+  // of this number. Special files (sockets, devices, fifos) are skipped; symlinks are stored as
+  // links, never followed. A root that is absent is captured as empty.
   virtual Result<Captured> capture(const std::vector<CaptureRoot>& roots, uint64_t seq,
                                    uint64_t metrics_bytes, int64_t wall_ms,
                                    const CaptureOptions& options) = 0;

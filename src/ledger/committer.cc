@@ -90,6 +90,8 @@ class StoreCommitter : public Committer {
     flushed_ = false;
     BATON_TRY(store_.flush());
     flushed_ = true;
+    seq = std::max(seq, next_seq_);
+    next_seq_ = seq + 1;
     Captured captured;
     Manifest& manifest = captured.manifest;
     manifest = {job_,
@@ -118,8 +120,7 @@ class StoreCommitter : public Committer {
     // An earlier try of this call whose reply was lost has written these very bytes.
     auto there = store_.get(key, kMaxManifest);
     if (there.ok() && *there == text) return {};
-    return Error{Code::exists, fmt::format("the commit manifest {} was written before", key),
-                 "take a greater sequence number"};
+    return Error{Code::exists, fmt::format("the commit manifest {} was written before", key), ""};
   }
 
   ObjectStore& store_;
@@ -128,7 +129,8 @@ class StoreCommitter : public Committer {
   uint64_t seed_;
   BlobPool pool_;
   Remembered remembered_;
-  bool flushed_ = true;  // false: created blobs may not be durable, because flushing them failed
+  uint64_t next_seq_ = 1;  // a manifest of any number before may stand in the store
+  bool flushed_ = true;    // false: created blobs may not be durable, because flushing them failed
   SystemClock clock_;
 };
 

@@ -1,0 +1,117 @@
+// Commits of a running program whose recording fails for a while.
+#include <atomic>
+
+#include "agent/agent_fixture.h"
+#include "ledger/commits.h"
+
+namespace baton {
+namespace {
+
+constexpr const char* kCommit = R"({"op":"commit"})";
+
+// A store that creates nothing under names that hold `refused`.
+class Recording : public Agent {
+ protected:
+  void SetUp() override {
+    Agent::SetUp();
+    use(make_fault_store(
+        make_mem_store(), [this](uint64_t, const char* name, const std::string& key) {
+          const char* part = refused_;
+          bool hit = part && std::string(name) == "create" && key.find(part) != std::string::npos;
+          return hit ? Fault::error_before : Fault::none;
+        }));
+  }
+  static bool commit(FakeProgram& program, const std::string& state) {
+    EXPECT_TRUE(write(program, "/checkpoint/state", state));
+    EXPECT_TRUE(write(program, "/baton/metrics/metrics.jsonl",
+                      read(program, "/baton/metrics/metrics.jsonl") + "{\"step\":1}\n"));
+    return ask(program, kCommit).find("\"ok\":true") != std::string::npos;
+  }
+  bool commit_refused(FakeProgram& program, const std::string& state, const char* part) {
+    refused_ = part;
+    bool refused = !commit(program, state);
+    refused_ = nullptr;
+    return refused;
+  }
+  void expect_a_whole_store() {
+    auto findings = check_store(*store_, true, [](uint64_t) {});
+    ASSERT_TRUE(findings.ok()) << findings.error().text();
+    for (const Finding& finding : *findings)
+      EXPECT_TRUE(finding.harmless) << finding.key << ": " << finding.kind;
+  }
+  // A program whose second and fourth commits are not recorded at once, and the job's next attempt.
+  void go_through(const char* part) {
+    std::string job = submit([](Spec& spec) { spec.checkpoint_keep = 2; });
+    std::string restored;
+    engine_.set_program([&](FakeProgram& program) {
+      restored = read(program, "/checkpoint/state");
+      if (!restored.empty()) return ExitStatus{0, 0};
+      EXPECT_TRUE(commit(program, "first"));
+      EXPECT_TRUE(commit_refused(program, "second", part));
+      EXPECT_TRUE(commit(program, "third"));
+      EXPECT_TRUE(commit_refused(program, "fourth", part));
+      request_preemption(job);
+      program.wait_signal();
+      write(program, "/checkpoint/state", "fifth");
+      return ExitStatus{0, 0};
+    });
+    AgentParts p = parts();
+    auto result = drive(p, job, false);
+    ASSERT_TRUE(result.ok()) << result.error().text();
+    EXPECT_EQ(result->state, State::succeeded);
+    EXPECT_EQ(restored, "fifth");
+    EXPECT_EQ(summary(job).attempts.size(), 2u);
+    expect_a_whole_store();
+  }
+  void request_preemption(const std::string& job) {
+    auto history = ledger_->open(job);
+    Event request;
+    request.type = EventType::preempt_requested;
+    EXPECT_TRUE(history.ok() && history->refresh().ok());
+    EXPECT_TRUE(
+        history->append(request, clock_.wall_ms(), [](const Summary&) { return Status(); }).ok());
+  }
+
+  std::atomic<const char*> refused_{nullptr};
+};
+
+TEST_F(Recording, CommitsGoOnAfterAnEventThatWasRefusedForAWhile) { go_through("/events/"); }
+
+TEST_F(Recording, CommitsGoOnAfterMetricsThatWereRefusedForAWhile) { go_through("/metrics/"); }
+
+TEST_F(Recording, ACommitWhoseEventComesLaterIsTheAgentsTooAtTheEnd) {
+  std::string job = submit();
+  engine_.set_program([&](FakeProgram& program) {
+    EXPECT_TRUE(commit_refused(program, "saved", "/events/"));
+    return ExitStatus{0, 0};
+  });
+  AgentParts p = parts();
+  auto result = drive(p, job, false);
+  ASSERT_TRUE(result.ok()) << result.error().text();
+  EXPECT_EQ(result->state, State::succeeded);
+  EXPECT_EQ(summary(job).commits.size(), 1u) << "it holds all that there is at the end";
+  EXPECT_TRUE(view_.told("commit 1"));
+  expect_a_whole_store();
+}
+
+TEST_F(Agent, CommitsGoOnAfterAManifestWhoseReplyWasLost) {
+  std::atomic<bool> lose{true};
+  use(make_fault_store(make_mem_store(), [&](uint64_t, const char*, const std::string& key) {
+    bool hit = key.find("/commits/") != std::string::npos && lose.exchange(false);
+    return hit ? Fault::lost_reply : Fault::none;
+  }));
+  std::string job = submit();
+  engine_.set_program([](FakeProgram& program) {
+    write(program, "/checkpoint/state", "saved");
+    EXPECT_NE(ask(program, kCommit).find("\"ok\":true"), std::string::npos);
+    return ExitStatus{0, 0};
+  });
+  AgentParts p = parts();
+  auto result = drive(p, job, false);
+  ASSERT_TRUE(result.ok()) << result.error().text();
+  EXPECT_EQ(result->state, State::succeeded);
+  EXPECT_EQ(summary(job).commits.size(), 1u);
+}
+
+}  // namespace
+}  // namespace baton
