@@ -6,6 +6,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <condition_variable>
+#include <mutex>
+
 #include "agent/agent.h"
 #include "base/ids.h"
 #include "engine/fake_engine.h"
@@ -46,6 +49,37 @@ class Announce : public NoticeSource {
  private:
   std::vector<Notice> notices_;
   std::vector<std::string>& acknowledged_;
+};
+
+// What the test says while the program runs, once the source that reports it has started.
+class Teller {
+ public:
+  void operator()(const Notice& notice) {
+    std::unique_lock lock(mutex_);
+    started_.wait(lock, [this] { return sink_ != nullptr; });
+    sink_(notice);
+  }
+  void start(NoticeSink sink) {
+    std::lock_guard lock(mutex_);
+    sink_ = std::move(sink);
+    started_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable started_;
+  NoticeSink sink_;
+};
+
+class Later : public NoticeSource {
+ public:
+  explicit Later(Teller& teller) : teller_(teller) {}
+  void acknowledge(const Notice&) override {}
+  std::string name() const override { return "later"; }
+  void start(NoticeSink sink) override { teller_.start(std::move(sink)); }
+
+ private:
+  Teller& teller_;
 };
 
 class Agent : public testing::Test {
@@ -101,6 +135,24 @@ class Agent : public testing::Test {
     EXPECT_TRUE(added.ok()) << added.error().text();
     EXPECT_TRUE(ledger_->add_created(job, "").ok());
     return job.id;
+  }
+  // For AgentParts::make_notices: `tell` is what the program's notices come by.
+  static std::function<std::vector<std::unique_ptr<NoticeSource>>(const std::string&)> told_by(
+      Teller& tell) {
+    return [&tell](const std::string&) {
+      std::vector<std::unique_ptr<NoticeSource>> sources;
+      sources.push_back(std::make_unique<Later>(tell));
+      return sources;
+    };
+  }
+  // As a command beside the agent does, on a store of its own choice.
+  static void request(ObjectStore& store, Clock& clock, const std::string& job, EventType type) {
+    auto history = Ledger(store, clock).open(job);
+    Event request;
+    request.type = type;
+    EXPECT_TRUE(history.ok() && history->refresh().ok());
+    EXPECT_TRUE(
+        history->append(request, clock.wall_ms(), [](const Summary&) { return Status(); }).ok());
   }
   Summary summary(const std::string& job) {
     auto history = ledger_->open(job);

@@ -34,17 +34,6 @@ class Gate {
   bool closed_ = false, waiting_ = false;
 };
 
-class Later : public NoticeSource {
- public:
-  explicit Later(NoticeSink& sink) : sink_(sink) {}
-  void acknowledge(const Notice&) override {}
-  std::string name() const override { return "later"; }
-  void start(NoticeSink sink) override { sink_ = std::move(sink); }
-
- private:
-  NoticeSink& sink_;
-};
-
 // Whatever the store does, the program learns of a notice at once, and is killed in time.
 TEST_F(Agent, ANoticeIsHeardWhileTheStoreDoesNotAnswer) {
   Gate gate;
@@ -53,7 +42,7 @@ TEST_F(Agent, ANoticeIsHeardWhileTheStoreDoesNotAnswer) {
     return Fault::none;
   }));
   std::string job = submit();
-  NoticeSink tell;
+  Teller tell;
   std::string preempt;
   std::atomic<bool> killed{false};
   engine_.set_program([&](FakeProgram& program) {
@@ -74,11 +63,7 @@ TEST_F(Agent, ANoticeIsHeardWhileTheStoreDoesNotAnswer) {
     return ExitStatus{0, 0};
   });
   AgentParts p = parts();
-  p.make_notices = [&](const std::string&) {
-    std::vector<std::unique_ptr<NoticeSource>> sources;
-    sources.push_back(std::make_unique<Later>(tell));
-    return sources;
-  };
+  p.make_notices = told_by(tell);
   auto result = drive(p, job, false);
   ASSERT_TRUE(result.ok()) << result.error().text();
   EXPECT_EQ(preempt.substr(0, 2), "15");

@@ -123,6 +123,7 @@ TEST_F(Agent, AWithdrawnNoticeLetsTheProgramGoOn) {
   ASSERT_TRUE(result.ok()) << result.error().text();
   EXPECT_EQ(view_.said, "still here\n");
   EXPECT_EQ(result->state, State::succeeded) << "the next attempt follows on this machine";
+  EXPECT_EQ(runs, 2) << "the first one may have left because of the notice";
 }
 
 TEST_F(Agent, AProgramThatDoesNotEndIsKilledBeforeTheDeadline) {
@@ -144,12 +145,7 @@ TEST_F(Agent, ARequestToPreemptLetsTheNextAttemptFollowHere) {
   std::atomic<int> runs{0};
   engine_.set_program([&](FakeProgram& program) {
     if (++runs == 1) {
-      auto history = ledger_->open(job);
-      Event request;
-      request.type = EventType::preempt_requested;
-      EXPECT_TRUE(history.ok() && history->refresh().ok());
-      EXPECT_TRUE(
-          history->append(request, clock_.wall_ms(), [](const Summary&) { return Status(); }).ok());
+      request(*store_, clock_, job, EventType::preempt_requested);
       program.wait_signal();
     }
     return ExitStatus{0, 0};

@@ -50,7 +50,7 @@ class Recording : public Agent {
       EXPECT_TRUE(commit_refused(program, "second", part));
       EXPECT_TRUE(commit(program, "third"));
       EXPECT_TRUE(commit_refused(program, "fourth", part));
-      request_preemption(job);
+      request(*store_, clock_, job, EventType::preempt_requested);
       program.wait_signal();
       write(program, "/checkpoint/state", "fifth");
       return ExitStatus{0, 0};
@@ -63,15 +63,6 @@ class Recording : public Agent {
     EXPECT_EQ(summary(job).attempts.size(), 2u);
     expect_a_whole_store();
   }
-  void request_preemption(const std::string& job) {
-    auto history = ledger_->open(job);
-    Event request;
-    request.type = EventType::preempt_requested;
-    EXPECT_TRUE(history.ok() && history->refresh().ok());
-    EXPECT_TRUE(
-        history->append(request, clock_.wall_ms(), [](const Summary&) { return Status(); }).ok());
-  }
-
   std::atomic<const char*> refused_{nullptr};
 };
 

@@ -69,6 +69,12 @@ void Courier::stand_back() {
   delivery_.cancel(true);
 }
 
+void Courier::carry_on() {
+  standing_back_ = false;
+  delivery_.cancel(false);
+  if (last_) post(Manifest(*last_));
+}
+
 Status Courier::deliver_last(const std::vector<ExtraFile>& extras,
                              const std::optional<Json>& facts) {
   {

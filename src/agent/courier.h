@@ -30,6 +30,8 @@ class Courier {
   void post(const Manifest& commit);
   // Gives up what is being sent and takes nothing more: time is short, and a commit needs the line.
   void stand_back();
+  // The line is free again: the last commit, and what is posted from now on, is delivered.
+  void carry_on();
   // The last commit that was posted, now, on this thread. `extras` go beside it; `facts`, when the
   // job has ended for good, into the marker that says so.
   Status deliver_last(const std::vector<ExtraFile>& extras, const std::optional<Json>& facts);

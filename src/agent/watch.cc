@@ -103,7 +103,7 @@ void Watch::on_time(int64_t now) {
   int64_t ran = ran_before_ + now - a_.started_ms;
   if (limit && a_.end.cause == StopCause::none && ran >= *limit)
     ask_to_end(StopCause::timeout, "its timeout is over", now + a_.spec().grace_ms);
-  if (deadline_ >= 0 && now >= next_estimate_) {
+  if (deadline() >= 0 && now >= next_estimate_) {
     next_estimate_ = now + kEstimateMs;
     update_kill_time(now);
   }
@@ -128,6 +128,8 @@ void Watch::end_of_program(const ContainerExit& exit) {
   ended_ = true;
   a_.end.exit = exit.status;
   a_.end.oom_killed = exit.oom_killed;
+  // A program that was told to leave may have left for that, whatever has been withdrawn since.
+  if (a_.end.cause == StopCause::none && was_noticed_) a_.end.cause = StopCause::notice;
   a_.peak_memory = exit.peak_memory;
   a_.ran_ms = parts_.clock.mono_ms() - a_.started_ms;
 }

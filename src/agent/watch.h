@@ -42,6 +42,8 @@ class Watch {
   Status on_requests(const Requests& asked);
   void on_notice(const Notice& notice);
   void on_cancelled(const Notice& notice);
+  void let_go_on();
+  int64_t deadline() const;
   void write_preempt_file(StopCause cause, const std::string& why, int64_t left);
   void ask_to_end(StopCause cause, const std::string& why, int64_t deadline);
   void kill_program(const std::string& why);
@@ -73,9 +75,10 @@ class Watch {
   std::shared_ptr<Inbox> inbox_;
 
   bool ended_ = false;
-  std::optional<Notice> noticed_;
+  std::vector<Notice> notices_;  // those in force, each with its deadline
+  bool was_noticed_ = false;     // the program was told to leave, even if the notice was withdrawn
   int interrupts_ = 0;
-  int64_t deadline_ = -1;  // of the machine, or of our patience
+  int64_t patience_ = -1;  // until then the program may end after a stop or a timeout
   int64_t kill_at_ = -1;
   int64_t next_estimate_ = 0;
   int64_t ran_before_ = 0;  // of earlier attempts

@@ -20,6 +20,9 @@ int signal_number(const std::string& name) {
   return SIGTERM;
 }
 
+// Then the machine stays.
+bool by_hand(const Notice& notice) { return notice.source == "request" || notice.source == "file"; }
+
 }  // namespace
 
 void Watch::read_signals() {
@@ -83,7 +86,7 @@ Status Watch::on_requests(const Requests& asked) {
                  ""};
   if (asked.stop)
     ask_to_end(StopCause::stop, "stopped by request", parts_.clock.mono_ms() + a_.spec().grace_ms);
-  if (asked.preempt && !noticed_) {
+  if (asked.preempt && notices_.empty()) {
     Notice notice;
     notice.source = "request";
     notice.reason = "baton preempt";
@@ -93,20 +96,17 @@ Status Watch::on_requests(const Requests& asked) {
 }
 
 void Watch::on_notice(const Notice& notice) {
-  bool by_hand = notice.source == "request" || notice.source == "file";
-  if (!by_hand) a_.machine_going = true;
   int64_t now = parts_.clock.mono_ms();
-  int64_t deadline =
-      notice.deadline_mono_ms >= 0 ? notice.deadline_mono_ms : now + a_.spec().grace_ms;
-  if (noticed_) {  // a second source, or the same again with another deadline: the earlier one
-                   // counts
-    deadline_ = std::min(deadline_, deadline);
+  notices_.push_back(notice);
+  int64_t& deadline = notices_.back().deadline_mono_ms;
+  if (deadline < 0) deadline = now + a_.spec().grace_ms;
+  if (!by_hand(notice)) a_.machine_going = true;
+  if (notices_.size() > 1) {  // a second source, or the same again: the earliest deadline counts
     update_kill_time(now);
     return;
   }
-  noticed_ = notice;
+  was_noticed_ = in_haste_ = true;
   a_.notice = notice;
-  in_haste_ = true;
   int64_t left = std::max<int64_t>(deadline - now, 0);
   parts_.view.insist(fmt::format("notice from {}: {}; {} left", notice.source,
                                  printable(notice.reason), human_duration_ms(left)));
@@ -125,19 +125,36 @@ void Watch::on_notice(const Notice& notice) {
 }
 
 void Watch::on_cancelled(const Notice& notice) {
-  if (!noticed_ || noticed_->source != notice.source || noticed_->id != notice.id || ended_) return;
-  // The program was told already and may be ending; should it go on, nothing hurries it any more.
+  if (ended_) return;
+  auto same = [&](const Notice& n) { return n.source == notice.source && n.id == notice.id; };
+  if (std::erase_if(notices_, same) == 0) return;
   parts_.view.insist(fmt::format("{} withdrew its notice", notice.source));
-  unlink(a_.paths.preempt.c_str());
-  a_.machine_going = in_haste_ = false;
+  a_.machine_going = !std::all_of(notices_.begin(), notices_.end(), by_hand);
+  in_haste_ = !notices_.empty();
   a_.notice.reset();
-  kill_at_ = deadline_ = -1;
+  if (!notices_.empty()) a_.notice = notices_.front();
+  kill_at_ = -1;
+  if (a_.end.cause == StopCause::notice && notices_.empty()) return let_go_on();
+  // There is another reason to end: the file tells of that one now.
+  if (a_.end.cause == StopCause::notice) a_.reason = notices_.front().reason;
+  int64_t now = parts_.clock.mono_ms();
+  write_preempt_file(a_.end.cause, a_.reason, std::max<int64_t>(deadline() - now, 0));
+  update_kill_time(now);
+}
+
+// The program was told already and may be ending; should it go on, it does so as if nothing had
+// been said, and the next notice counts like a first one.
+void Watch::let_go_on() {
+  a_.end.cause = StopCause::none;
+  a_.reason += " (withdrawn)";
+  unlink(a_.paths.preempt.c_str());
+  if (a_.courier) a_.courier->carry_on();
 }
 
 // The file also appears when the job is stopped or out of time: a program that cannot catch signals
 // has nothing else to look at.
 void Watch::write_preempt_file(StopCause cause, const std::string& why, int64_t left) {
-  std::string source = cause == StopCause::notice ? noticed_->source
+  std::string source = cause == StopCause::notice ? notices_.front().source
                        : cause == StopCause::stop ? "stop"
                                                   : "timeout";
   Json file = {{"source", source},
@@ -151,6 +168,8 @@ void Watch::write_preempt_file(StopCause cause, const std::string& why, int64_t 
 
 void Watch::ask_to_end(StopCause cause, const std::string& why, int64_t deadline) {
   if (a_.courier) a_.courier->stand_back();
+  if (cause != StopCause::notice)
+    patience_ = patience_ < 0 ? deadline : std::min(patience_, deadline);
   if (a_.end.cause == StopCause::none) {
     a_.end.cause = cause;
     a_.reason = why;
@@ -160,22 +179,27 @@ void Watch::ask_to_end(StopCause cause, const std::string& why, int64_t deadline
     if (cause != StopCause::notice) parts_.view.insist(why + "; committing before it ends");
     Status sent = a_.container->signal(number);
     if (!sent.ok()) parts_.log.debug(sent.error().text());  // it has ended just now
-    deadline_ = deadline;
-  } else {
-    deadline_ = deadline_ < 0 ? deadline : std::min(deadline_, deadline);
+  } else if (cause == StopCause::stop && a_.end.cause == StopCause::notice) {
     // Whoever stops the job wins over a notice that came first: the job must not go on elsewhere.
-    if (cause == StopCause::stop && a_.end.cause == StopCause::notice) {
-      a_.end.cause = cause;
-      a_.reason = why;
-    }
+    a_.end.cause = cause;
+    a_.reason = why;
   }
   update_kill_time(parts_.clock.mono_ms());
 }
 
+// Of the machine, or of our patience; -1 without any.
+int64_t Watch::deadline() const {
+  int64_t earliest = patience_;
+  for (const Notice& notice : notices_)
+    earliest = earliest < 0 ? notice.deadline_mono_ms : std::min(earliest, notice.deadline_mono_ms);
+  return earliest;
+}
+
 void Watch::update_kill_time(int64_t now) {
-  if (deadline_ < 0) return;
+  const int64_t until = deadline();
+  if (until < 0) return;
   uint64_t bytes = look_at_tree(a_.paths.checkpoint).bytes + look_at_tree(a_.paths.results).bytes;
-  int64_t kill_at = kill_time_ms(now, deadline_, a_.commit_clock.predict_ms(bytes));
+  int64_t kill_at = kill_time_ms(now, until, a_.commit_clock.predict_ms(bytes));
   // Looked at again and again, since programs save on a notice: what is more to commit makes it
   // earlier. Never later: a prediction beyond the deadline would put it off each time.
   kill_at_ = kill_at_ < 0 ? kill_at : std::min(kill_at_, kill_at);
