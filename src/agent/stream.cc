@@ -69,18 +69,18 @@ Status MetricsTail::pump(bool all) {
   Fd fd(raw);
   struct stat info {};
   if (!fd.valid() || fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return stream_.flush();
-  uint64_t at = stream_.end();
-  uint64_t size = static_cast<uint64_t>(info.st_size);
-  while (at < size) {
+  const uint64_t size = static_cast<uint64_t>(info.st_size);
+  while (true) {
+    BATON_TRY(stream_.flush());
+    const uint64_t at = stream_.end();
+    if (at >= size) return {};
     std::string bytes(std::min<uint64_t>(size - at, kChunk), '\0');
     BATON_ASSIGN(size_t n, read_at(fd.get(), bytes.data(), bytes.size(), at, path_));
     bytes.resize(n);
     if (!all) bytes.resize(bytes.rfind('\n') == std::string::npos ? 0 : bytes.rfind('\n') + 1);
-    if (bytes.empty()) break;
+    if (bytes.empty()) return {};
     stream_.add(bytes);
-    at += bytes.size();
   }
-  return stream_.flush();
 }
 
 }  // namespace baton

@@ -47,7 +47,8 @@ class MetricsTail {
   // `path` may not exist yet; reading begins at byte `offset`.
   MetricsTail(std::string path, Ledger& ledger, std::string job, int attempt, uint64_t offset)
       : path_(std::move(path)), stream_(ledger, std::move(job), "metrics", attempt, offset) {}
-  // Reads on and sends. Whole lines only, unless `all`.
+  // Reads on and sends. Whole lines only, unless `all`. No more than a chunk is held meanwhile:
+  // what the store does not take waits in the file, so that nothing is ever dropped.
   Status pump(bool all);
 
  private:
