@@ -2,6 +2,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <thread>
 
 #include "agent/agent_fixture.h"
 
@@ -17,10 +18,17 @@ class Gate {
     changed_.notify_all();
     changed_.wait(lock, [this] { return !closed_; });
   }
-  void close_until_somebody_waits() {
-    std::unique_lock lock(mutex_);
+  void close() {
+    std::lock_guard lock(mutex_);
     closed_ = true;
+  }
+  void wait_for_somebody() {
+    std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return waiting_; });
+  }
+  void close_until_somebody_waits() {
+    close();
+    wait_for_somebody();
   }
   void open() {
     std::lock_guard lock(mutex_);
@@ -72,6 +80,36 @@ TEST_F(Agent, ANoticeIsHeardWhileTheStoreDoesNotAnswer) {
   EXPECT_EQ(result->outcome, Outcome::preempted);
   EXPECT_EQ(ledger_->read_stream(job, "logs", 1, 0, 1 << 20).value(), "some output\n");
   EXPECT_EQ(summary(job).commits.size(), 1u);
+}
+
+// The answer to a poll is on its way when the program ends, and comes while its commit is awaited.
+TEST_F(Agent, AStopThatIsHeardAfterTheProgramsEndDoesNotChangeHowItEnded) {
+  Gate gate;
+  auto memory = make_mem_store();
+  ObjectStore& beside = *memory;
+  use(make_fault_store(std::move(memory), [&](uint64_t, const char*, const std::string& key) {
+    if (key.find("/blobs/") != std::string::npos) gate.pass();  // and all others wait behind it
+    return Fault::none;
+  }));
+  std::string job = submit();
+  std::thread opener;
+  engine_.set_program([&](FakeProgram& program) {
+    write(program, "/checkpoint/state", "saved");
+    gate.wait_for_somebody();
+    request(beside, clock_, job, EventType::stop_requested);
+    program.sleep_ms(200);
+    opener = std::thread([&] {
+      clock_.sleep_ms(1'500);
+      gate.open();
+    });
+    return ExitStatus{0, 0};
+  });
+  gate.close();
+  AgentParts p = parts();
+  auto result = drive(p, job, false);
+  opener.join();
+  ASSERT_TRUE(result.ok()) << result.error().text();
+  EXPECT_EQ(result->outcome, Outcome::succeeded);
 }
 
 TEST_F(Agent, AProgramThatPrintsFasterThanTheStoreTakesItWaitsAndLosesNothing) {

@@ -84,6 +84,7 @@ Status Watch::on_requests(const Requests& asked) {
   if (!asked.ours)
     return Error{Code::fenced, fmt::format("job {} was taken over by another agent", a_.job().id),
                  ""};
+  if (ended_) return {};  // of itself: what was asked too late does not change how
   if (asked.stop)
     ask_to_end(StopCause::stop, "stopped by request", parts_.clock.mono_ms() + a_.spec().grace_ms);
   if (asked.preempt && notices_.empty()) {
