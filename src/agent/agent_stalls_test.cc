@@ -112,6 +112,42 @@ TEST_F(Agent, AStopThatIsHeardAfterTheProgramsEndDoesNotChangeHowItEnded) {
   EXPECT_EQ(result->outcome, Outcome::succeeded);
 }
 
+TEST_F(Agent, AProgramThatPrintsMuchCanSaveAfterANoticeWhileTheStoreDoesNotAnswer) {
+  Gate gate;
+  use(make_fault_store(make_mem_store(), [&](uint64_t, const char*, const std::string&) {
+    gate.pass();
+    return Fault::none;
+  }));
+  std::string job = submit();
+  Teller tell;
+  std::atomic<bool> saved{false}, in_time{false};
+  std::thread beside;
+  engine_.set_program([&](FakeProgram& program) {
+    program.out("the first output\n");
+    gate.close_until_somebody_waits();
+    beside = std::thread([&] {
+      clock_.sleep_ms(300);
+      tell(terminate("aws", clock_.mono_ms() + 60'000));
+      for (int i = 0; i < 1'000 && !saved; ++i) clock_.sleep_ms(10);
+      in_time = saved.load();
+      gate.open();
+    });
+    for (int i = 0; i < 12; ++i) program.out(std::string(1 << 20, 'x'));
+    program.wait_signal();
+    write(program, "/checkpoint/state", "saved");
+    saved = true;
+    return ExitStatus{0, 0};
+  });
+  AgentParts p = parts();
+  p.make_notices = told_by(tell);
+  auto result = drive(p, job, false);
+  beside.join();
+  ASSERT_TRUE(result.ok()) << result.error().text();
+  EXPECT_TRUE(in_time) << "it stood in its write until the store answered";
+  EXPECT_EQ(result->outcome, Outcome::preempted);
+  EXPECT_EQ(summary(job).commits.size(), 1u);
+}
+
 TEST_F(Agent, AProgramThatPrintsFasterThanTheStoreTakesItWaitsAndLosesNothing) {
   use(make_fault_store(make_mem_store(), [&](uint64_t, const char*, const std::string& key) {
     if (key.find("/logs/") != std::string::npos) clock_.sleep_ms(20);

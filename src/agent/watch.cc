@@ -44,9 +44,11 @@ Watch::Watch(Attempt& attempt)
 
 Watch::~Watch() { given_up_ = in_haste_ = true; }
 
-// A program that prints faster than the store takes it waits; one whose store fails does not.
+// A program that prints faster than the store takes it waits; one whose store fails does not, nor
+// one that is to end: it has to save in time.
 bool Watch::holds_back() const {
-  return sending_ && !send_fails_ && !ended_ && a_.log->waiting() >= kHeldBack;
+  return sending_ && !send_fails_ && !ended_ && a_.end.cause == StopCause::none &&
+         a_.log->waiting() >= kHeldBack;
 }
 
 void Watch::read_output(Fd& fd, bool is_stderr) {
