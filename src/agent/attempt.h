@@ -60,6 +60,7 @@ struct Attempt {
   CommittedLook committed;
   // Until it is settled nothing may be captured or deleted: which commits are kept depends on it.
   std::optional<CommitInDoubt> in_doubt;
+  bool old_commits_left = false;  // there was no time to drop them
   CommitClock commit_clock;
   Image image;
   std::optional<ImageUse> image_use;

@@ -2,7 +2,9 @@
 #include <atomic>
 
 #include "agent/agent_fixture.h"
+#include "ledger/blob_codec.h"
 #include "ledger/commits.h"
+#include "ledger/ledger_test_support.h"
 
 namespace baton {
 namespace {
@@ -83,6 +85,58 @@ TEST_F(Recording, ACommitWhoseEventComesLaterIsTheAgentsTooAtTheEnd) {
   EXPECT_EQ(summary(job).commits.size(), 1u) << "it holds all that there is at the end";
   EXPECT_TRUE(view_.told("commit 1"));
   expect_a_whole_store();
+}
+
+// Lists slowly, an object a page; counts the pages, and tells each manifest.
+class SlowPages : public SharedStore {
+ public:
+  SlowPages(ObjectStore& store, std::function<void()> on_manifest)
+      : SharedStore(store), on_manifest_(std::move(on_manifest)) {}
+  Status create(const std::string& key, std::string_view bytes) override {
+    if (key.find("/commits/") != std::string::npos) on_manifest_();
+    return SharedStore::create(key, bytes);
+  }
+  Result<ListPage> list(const std::string& prefix, const ListOptions& options) override {
+    ++pages;
+    SystemClock().sleep_ms(10);
+    ListOptions one = options;
+    one.limit = 1;
+    return SharedStore::list(prefix, one);
+  }
+  std::atomic<int> pages{0};
+
+ private:
+  std::function<void()> on_manifest_;
+};
+
+TEST_F(Agent, TheFinalCommitDoesNotWaitUntilOldOnesAreDropped) {
+  constexpr int kOld = 200;
+  auto memory = make_mem_store();
+  int at_end = 0, at_manifest = 0;
+  SlowPages* slow = nullptr;
+  auto store = std::make_unique<SlowPages>(*memory, [&] { at_manifest = slow->pages; });
+  slow = store.get();
+  use(std::move(store));
+  std::string job = submit([](Spec& spec) { spec.checkpoint_keep = 1; });
+  for (int i = 0; i < kOld; ++i) {
+    std::string hash = std::to_string(1'000 + i) + std::string(60, 'a');
+    ASSERT_TRUE(memory->create(blob_key(job, 1, hash), "x").ok());
+  }
+  engine_.set_program([&](FakeProgram& program) {
+    write(program, "/checkpoint/state", "first");
+    EXPECT_NE(ask(program, kCommit).find("\"ok\":true"), std::string::npos);
+    while (slow->pages < 3) program.sleep_ms(1);
+    write(program, "/checkpoint/state", "last");
+    at_end = slow->pages;
+    return ExitStatus{0, 0};
+  });
+  AgentParts p = parts();
+  auto result = drive(p, job, false);
+  ASSERT_TRUE(result.ok()) << result.error().text();
+  EXPECT_EQ(summary(job).commits.size(), 2u);
+  EXPECT_LT(at_manifest - at_end, kOld / 2) << "pages that were listed meanwhile";
+  EXPECT_EQ(keys_of(*memory, "jobs/" + job + "/blobs/").size(), 1u)
+      << "they are dropped behind the end";
 }
 
 TEST_F(Agent, CommitsGoOnAfterAManifestWhoseReplyWasLost) {

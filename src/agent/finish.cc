@@ -172,6 +172,14 @@ Result<DriveResult> end_attempt(Attempt& attempt, Outcome outcome) {
   return result;
 }
 
+// Where no attempt is sure to follow soon, nobody else would do it but gc. The attempt has ended in
+// the ledger: nothing is lost should the machine go meanwhile.
+void drop_what_was_left(Attempt& attempt) {
+  if (!attempt.old_commits_left || attempt.in_doubt) return;
+  Status dropped = drop_old_commits(attempt, attempt.kept, {});
+  if (!dropped.ok()) attempt.parts.log.debug(dropped.error().text());  // `baton store gc` does it
+}
+
 }  // namespace
 
 Result<DriveResult> finish_attempt(Attempt& attempt) {
@@ -193,7 +201,9 @@ Result<DriveResult> finish_attempt(Attempt& attempt) {
     deliver_to_bucket(attempt, outcome, final);
   else if (!attempt.courier && final)
     deliver_results(attempt);
-  return end_attempt(attempt, outcome);
+  BATON_ASSIGN(DriveResult result, end_attempt(attempt, outcome));
+  if (committed.ok() && outcome != Outcome::preempted) drop_what_was_left(attempt);
+  return result;
 }
 
 Result<DriveResult> abandon_attempt(Attempt& attempt, const Error& error) {

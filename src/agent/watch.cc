@@ -128,6 +128,7 @@ Status Watch::take_outcomes() {
 
 void Watch::end_of_program(const ContainerExit& exit) {
   ended_ = true;
+  in_haste_ = true;  // until the final commit stands, the machine must not go
   a_.end.exit = exit.status;
   a_.end.oom_killed = exit.oom_killed;
   // A program that was told to leave may have left for that, whatever has been withdrawn since.
@@ -178,7 +179,7 @@ Status Watch::drain() {
     poll(done, 2, 1'000);
     status = take_outcomes();
   }
-  // Dropping old commits, unless there is no time for it.
+  // The dropping of old commits, which ends early now.
   if (status.ok()) captures_.finish();
   return status;
 }

@@ -94,7 +94,7 @@ class Watch {
   bool send_fails_ = false;  // … and did not arrive the last time
 
   std::atomic<bool> given_up_{false};  // a commit is of no use any more
-  std::atomic<bool> in_haste_{false};  // what can wait is left: old commits stay
+  std::atomic<bool> in_haste_{false};  // what can wait is left: dropping old commits
   Errands captures_;                   // taking commits and dropping old ones; the last member
 };
 

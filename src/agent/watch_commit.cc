@@ -104,6 +104,7 @@ Status Watch::on_recorded(const Captured& captured, const Result<int64_t>& took_
         dump_json(Json{{"ok", true}, {"commit", commit_name(captured.manifest.seq, a_.number)}}));
     captures_.post([this, &a = a_, kept = a_.kept]() -> Errands::After {
       Status dropped = drop_old_commits(a, kept, [this] { return in_haste_.load(); });
+      a.old_commits_left = in_haste_;
       if (!dropped.ok()) a.parts.log.debug(dropped.error().text());  // it waits for the next time
       return nullptr;
     });

@@ -41,26 +41,32 @@ class Collection {
   Status sweep(const std::string& prefix, const std::unordered_set<std::string>& stay,
                const std::function<std::optional<int>(const std::string&)>& attempt_of) {
     std::vector<ObjectInfo> victims;
+    Status time = time_left();
+    BATON_TRY(time);
     BATON_TRY(for_each_object(store_, prefix, {}, [&](const ObjectInfo& object) {
       auto attempt = attempt_of(object.key);
       if (attempt && *attempt < below_ && !stay.contains(object.key)) victims.push_back(object);
-      return true;
+      time = time_left();
+      return time.ok();
     }));
+    BATON_TRY(time);
     return run_crew(
         std::max(1, store_.concurrency()), victims.size(),
         [&](int, size_t index) {
           remove(victims[index]);
           return Status();
         },
-        [this] {
-          bool enough = cancelled_ && cancelled_();
-          return enough ? Status(Error{Code::cancelled, "cleaning was cancelled", ""}) : Status();
-        });
+        [this] { return time_left(); });
   }
 
   Collected result() { return std::move(collected_); }
 
  private:
+  Status time_left() const {
+    bool enough = cancelled_ && cancelled_();
+    return enough ? Status(Error{Code::cancelled, "cleaning was cancelled", ""}) : Status();
+  }
+
   void remove(const ObjectInfo& object) {
     bool removed = store_.remove(object.key).ok();
     std::lock_guard lock(mutex_);

@@ -23,6 +23,29 @@ TEST_F(LedgerTest, ACleaningThatIsCancelledLeavesTheRest) {
   EXPECT_EQ(collect_job(*store_, kJob, {}, 2)->objects, 2u);
 }
 
+// Gives one object a page, and counts the pages.
+class Pages : public SharedStore {
+ public:
+  using SharedStore::SharedStore;
+  Result<ListPage> list(const std::string& prefix, const ListOptions& options) override {
+    ++pages;
+    ListOptions one = options;
+    one.limit = 1;
+    return SharedStore::list(prefix, one);
+  }
+  int pages = 0;
+};
+
+TEST_F(LedgerTest, ACleaningThatIsCancelledListsNoFurther) {
+  for (int attempt = 1; attempt <= 20; ++attempt)
+    ASSERT_TRUE(store_->create(blob_key(kJob, attempt, std::string(64, 'a')), "x").ok());
+  Pages store(*store_);
+  auto some = collect_job(store, kJob, {}, 100, [&] { return store.pages >= 5; });
+  ASSERT_TRUE(some.ok()) << some.error().text();
+  EXPECT_EQ(some->objects, 0u);
+  EXPECT_EQ(store.pages, 5);
+}
+
 class Cleaning : public LedgerTest {
  protected:
   void SetUp() override {
