@@ -73,6 +73,9 @@ class FakeAgents : public TrialRunner {
     ended.type = EventType::ended;
     ended.attempt = event.attempt;
     ended.outcome = outcome(trial, starts[job]);
+    if (ended.outcome == Outcome::stopped) {
+      ASSERT_TRUE(request_stop(ledger_, *history, "stopped by its sweep").ok());
+    }
     ended.ran_ms = 5;
     ASSERT_TRUE(history->append(ended, clock_.wall_ms(), accept).ok());
   }

@@ -4,8 +4,8 @@
 #include <mutex>
 
 #include "base/text.h"
-#include "store/bucket_reply.h"
 #include "net/http_date.h"
+#include "store/bucket_reply.h"
 
 namespace baton {
 namespace {
