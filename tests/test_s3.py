@@ -133,6 +133,7 @@ def test_other_tools_read_what_baton_wrote_and_the_other_way_round(cloud, tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("image of the main job")
 @pytest.mark.timeout(1200)
 def test_the_main_job_goes_on_on_another_machine(cloud, baton_bin, tmp_path):
     """Attempt 1 dies with its whole container, and all that its machine knew is removed; another one finishes the job."""
@@ -164,7 +165,12 @@ def test_the_main_job_goes_on_on_another_machine(cloud, baton_bin, tmp_path):
     job = cloud.wait(job, "a commit of the second job", seconds=300)
     agent.kill()  # the container ends with its agent
     agent.wait()
-    shutil.rmtree(homes[1])
+
+    def vanished():  # the container's programs may write until they have ended
+        shutil.rmtree(homes[1], ignore_errors=True)
+        return not homes[1].exists()
+
+    cloud.wait(vanished, "all that the first machine knew to be gone")
     done = cloud("resume", job, env=env[2], timeout=600)
     shown = cloud.show(job)
     assert shown["state"] == "succeeded" and len(shown["attempts"]) == 2, done.stderr
