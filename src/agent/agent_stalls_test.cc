@@ -42,13 +42,17 @@ class Gate {
   bool closed_ = false, waiting_ = false;
 };
 
+std::unique_ptr<ObjectStore> behind(Gate& gate) {
+  return make_fault_store(make_mem_store(), [&gate](uint64_t, const char*, const std::string&) {
+    gate.pass();
+    return Fault::none;
+  });
+}
+
 // Whatever the store does, the program learns of a notice at once, and is killed in time.
 TEST_F(Agent, ANoticeIsHeardWhileTheStoreDoesNotAnswer) {
   Gate gate;
-  use(make_fault_store(make_mem_store(), [&](uint64_t, const char*, const std::string&) {
-    gate.pass();
-    return Fault::none;
-  }));
+  use(behind(gate));
   std::string job = submit();
   Teller tell;
   std::string preempt;
@@ -114,10 +118,7 @@ TEST_F(Agent, AStopThatIsHeardAfterTheProgramsEndDoesNotChangeHowItEnded) {
 
 TEST_F(Agent, AProgramThatPrintsMuchCanSaveAfterANoticeWhileTheStoreDoesNotAnswer) {
   Gate gate;
-  use(make_fault_store(make_mem_store(), [&](uint64_t, const char*, const std::string&) {
-    gate.pass();
-    return Fault::none;
-  }));
+  use(behind(gate));
   std::string job = submit();
   Teller tell;
   std::atomic<bool> saved{false}, in_time{false};

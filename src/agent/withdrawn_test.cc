@@ -1,5 +1,6 @@
 // Notices that are withdrawn while the program runs.
-#include <atomic>
+#include <map>
+#include <mutex>
 
 #include "agent/agent_fixture.h"
 
@@ -109,13 +110,30 @@ TEST_F(Withdrawn, AnotherNoticeStays) {
 }
 
 TEST_F(Withdrawn, AStopStays) {
+  std::mutex mutex;
+  std::map<std::string, int> reads;  // of events
+  use(make_fault_store(make_mem_store(),
+                       [&](uint64_t, const char* operation, const std::string& key) {
+                         std::lock_guard lock(mutex);
+                         bool of_event = key.find("/events/") != std::string::npos;
+                         if (of_event && operation == std::string("get")) ++reads[key];
+                         return Fault::none;
+                       }));
   std::string job = submit();
   std::string file;
   engine_.set_program([&](FakeProgram& program) {
     tell_(notice("one", 60'000));
     program.wait_signal();
     request(*store_, clock_, job, EventType::stop_requested);
-    program.sleep_ms(100);
+    {
+      std::lock_guard lock(mutex);
+      reads.clear();
+    }
+    // The agent looks for what follows the stop a second time only once it has acted on it.
+    EXPECT_TRUE(soon(program, [&] {
+      std::lock_guard lock(mutex);
+      return !reads.empty() && reads.rbegin()->second > 1;
+    }));
     withdraw("one");
     EXPECT_TRUE(soon(program, [&] {
       file = read(program, kPreempt);

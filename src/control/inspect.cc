@@ -132,7 +132,10 @@ Status MetricsReader::read_on(Ledger& ledger, const History& history) {
     }
     if (attempts_ == attempts.size()) return {};
     offset_ = attempts[attempts_++].claimed.metrics_from;
-    if (lines_.size() > offset_) lines_.resize(offset_), ++cuts_;
+    if (lines_.size() > offset_) {
+      lines_.resize(offset_);
+      ++cuts_;
+    }
     // Chunks are for watching and may lack what a commit holds: then a line is cut in the middle.
     if (lines_.size() < offset_ && !lines_.empty() && lines_.back() != '\n') lines_ += '\n';
   }

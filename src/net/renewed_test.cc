@@ -4,6 +4,10 @@
 
 #include <atomic>
 #include <future>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <vector>
 
 namespace baton {
 namespace {
@@ -14,6 +18,24 @@ struct Key {
   bool operator==(const Key&) const = default;
 };
 
+// Knows who has asked it for the time.
+class WatchedClock : public ManualClock {
+ public:
+  int64_t wall_ms() const override {
+    std::lock_guard lock(mutex_);
+    threads_.insert(std::this_thread::get_id());
+    return ManualClock::wall_ms();
+  }
+  size_t threads() const {
+    std::lock_guard lock(mutex_);
+    return threads_.size();
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  mutable std::set<std::thread::id> threads_;
+};
+
 class Renewed : public testing::Test {
  protected:
   // Gives key 1, 2, 3 …, or an error while `failing`; waits while `slow`.
@@ -21,23 +43,26 @@ class Renewed : public testing::Test {
     int number = ++finds_;
     while (slow_) std::this_thread::yield();
     if (failing_) return Error{Code::transient, "nobody answers", ""};
-    return Key{std::to_string(number), 0};
+    return Key{std::to_string(number), clock_.ManualClock::wall_ms() + kGoodMs};
   }
 
-  ManualClock clock_;
+  static constexpr int64_t kGoodMs = 3'600'000;
+  WatchedClock clock_;
   std::atomic<int> finds_{0};
   std::atomic<bool> failing_{false}, slow_{false};
   RenewedCredentials<Key> source_{[this] { return find(); }, clock_};
 };
 
 TEST_F(Renewed, WhoWaitsForALookThatFindsNothingDoesNotLookAgain) {
-  const Key first = *source_.get();
-  source_.refuse(first);
+  ASSERT_TRUE(source_.get().ok());
+  clock_.advance(kGoodMs);
   failing_ = slow_ = true;
+  const size_t before = clock_.threads();
   std::vector<std::future<bool>> waiting;
-  for (int i = 0; i < 8; ++i)
+  for (size_t i = 0; i < 8; ++i)
     waiting.push_back(std::async(std::launch::async, [&] { return source_.get().ok(); }));
-  std::this_thread::sleep_for(std::chrono::milliseconds(200));  // until they all wait for the one
+  // Who has looked at the time holds the lock until it waits, or looks itself.
+  while (clock_.threads() < before + 8) std::this_thread::yield();
   slow_ = false;
   for (auto& one : waiting) EXPECT_FALSE(one.get());
   EXPECT_EQ(finds_, 2);
