@@ -12,6 +12,21 @@ def rows_of(cli):
     return text.splitlines()[0].split(","), list(csv.DictReader(io.StringIO(text, newline="")))
 
 
+def test_a_lost_event_is_told_and_nothing_is_written_into_the_gap(cli):
+    sweep_spec(cli)
+    cli("sweep")
+    events = sorted((cli.dir / "home" / "store" / "sweeps").glob("*/events/*.json"))
+    lost, kept = events[2], events[2].read_text()
+    lost.unlink()
+    for command in (["show"], ["results"], ["plot"], ["resume", "--trials", "9"]):
+        done = cli("sweep", command[0], "latest", *command[1:], check=1)
+        assert "event 3 of sweep" in done.stderr and "is missing" in done.stderr and "store check" in done.stderr
+    assert not lost.exists()
+    lost.write_text(kept)
+    cli("sweep", "resume", "latest", "--trials", "6")
+    assert len(results(cli)) == 6
+
+
 def test_csv_is_read_back_as_it_was_whatever_the_values_hold(cli):
     choices = ["plain", "a,b", 'say "hi"', "two\nlines", " spaces "]
     parameters = json.dumps({"kind": choices, "rate": {"choices": [0.5], "when": {"kind": "a,b"}}})

@@ -38,7 +38,8 @@ class AgentView {
  public:
   virtual ~AgentView() = default;
   virtual void output(bool is_stderr, std::string_view bytes) = 0;
-  // One line for people about the job: "commit 3: 12 MiB in 0.2s", "notice from aws: …".
+  // One line for people about the job: "commit 3: 12 MiB in 0.2s", "notice from aws: …"; an error's
+  // hint may follow on a line of its own.
   virtual void tell(const std::string& line) = 0;
   // The same for what people must not miss, also where the view is otherwise quiet: notices, failed
   // commits.
@@ -81,6 +82,7 @@ struct DriveResult {
   ExitStatus exit;                       // of the program in the last attempt
   std::string reason;                    // one sentence
   std::string results_dir;               // where results were delivered, "" when they were not
+  bool results_left = false;             // they could not be delivered; the store has them
   bool machine_going = false;            // a notice said that this machine will be taken away
 };
 

@@ -84,6 +84,7 @@ struct Attempt {
   bool machine_going = false;
   std::string reason;  // of the ending, for people
   std::string results_dir;
+  bool results_left = false;  // they could not be delivered
   uint64_t peak_memory = 0;
   // At the store. While the program runs, history, log and metrics are theirs; after finish() they
   // are anybody's again. The last member: they are over before anything else goes.

@@ -8,9 +8,12 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 
 #include "base/ids.h"
 #include "base/text.h"
+#include "ledger/outward_links.h"
+#include "ledger/tree_copy.h"
 #include "os/files.h"
 
 namespace baton {
@@ -18,50 +21,44 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A link is harmless when it is relative and never climbs above the results.
-bool stays_inside(const fs::path& link_dir, const fs::path& target) {
-  if (target.is_absolute()) return false;
-  int depth = 0;
-  for (const auto& part : link_dir)
-    if (part != ".") ++depth;
-  for (const auto& part : target) {
-    if (part == "..")
-      --depth;
-    else if (part != "." && !part.empty())
-      ++depth;
-    if (depth < 0) return false;
-  }
-  return true;
-}
-
-void drop_outside_links(const fs::path& root, std::vector<std::string>& left_out) {
+// Leaves nothing in the tree that is not a file, a directory or a link within it, and no mode that
+// gives somebody else the rights of a file's owner: on this machine that may be root.
+Status leave_plain_files(const fs::path& root, std::vector<std::string>& left_out) {
   std::error_code error;
-  std::vector<fs::path> outside;
+  std::vector<fs::path> special;
+  std::map<std::string, std::string> links;
   for (auto it = fs::recursive_directory_iterator(root, fs::directory_options::none, error);
        !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
-    if (!it->is_symlink(error)) continue;
-    fs::path target = fs::read_symlink(it->path(), error);
-    if (!stays_inside(it->path().lexically_relative(root).parent_path(), target))
-      outside.push_back(it->path());
+    const fs::file_status status = it->symlink_status(error);
+    if (error) break;
+    if (fs::is_symlink(status))
+      links[it->path().lexically_relative(root)] = fs::read_symlink(it->path(), error);
+    else if (!fs::is_regular_file(status) && !fs::is_directory(status))
+      special.push_back(it->path());
+    else if ((status.permissions() & ~fs::perms::all) != fs::perms::none)
+      fs::permissions(it->path(), status.permissions() & fs::perms::all,
+                      fs::perm_options::replace | fs::perm_options::nofollow, error);
   }
-  for (const auto& path : outside) {
-    fs::remove(path, error);
-    left_out.push_back(printable(path.lexically_relative(root).string()));
+  for (const auto& path : special)
+    if (!error) fs::remove(path, error);
+  for (const auto& path : outward_links(links)) {
+    if (!error) fs::remove(root / path, error);
+    left_out.push_back(path);
   }
+  if (error) return errno_error(error.value(), "look through the results in " + root.string());
+  return {};
 }
 
 Status move_tree(const std::string& from, const std::string& to) {
   if (rename(from.c_str(), to.c_str()) == 0) return {};
   if (errno != EXDEV) return errno_error(errno, "deliver results to " + to);
-  std::string partial = to + ".partial-" + random_base32(4);
-  std::error_code error;
-  fs::copy(from, partial, fs::copy_options::recursive | fs::copy_options::copy_symlinks, error);
-  if (!error && rename(partial.c_str(), to.c_str()) != 0)
-    error = std::error_code(errno, std::generic_category());
-  if (!error) return {};
+  const std::string partial = to + ".partial-" + random_base32(4);
+  Status copied = copy_tree(from, partial);
+  if (copied.ok() && rename(partial.c_str(), to.c_str()) == 0) return {};
+  if (copied.ok()) copied = errno_error(errno, "deliver results to " + to);
   Status ignored = remove_tree(partial);  // the copy that failed; the original is untouched
   (void)ignored;
-  return errno_error(error.value(), "deliver results to " + to);
+  return copied;
 }
 
 Status move_aside(const std::string& path) {
@@ -91,7 +88,7 @@ void point_latest(const std::string& results, const std::string& job) {
 Result<Delivered> deliver(const std::string& from, const std::string& results,
                           const std::string& job) {
   Delivered delivered;
-  drop_outside_links(from, delivered.left_out);
+  BATON_TRY(leave_plain_files(from, delivered.left_out));
   BATON_ASSIGN(auto names, list_dir(from));
   if (names.empty()) return delivered;
   BATON_TRY(make_dirs(results));

@@ -1,7 +1,13 @@
 #include "agent/deliver.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
+
+#include <optional>
 
 #include "os/files.h"
 
@@ -66,14 +72,91 @@ TEST_F(Deliver, LinksOutsideAreLeftOutAndNamed) {
   EXPECT_EQ(readlink((results() + "/job-a/bad").c_str(), target, sizeof target), -1);
 }
 
-TEST_F(Deliver, CopiesToAnotherFilesystem) {
-  auto other = TempDir::create("deliver", "/dev/shm");
-  ASSERT_TRUE(other.ok()) << "this test needs a writable /dev/shm";
-  ASSERT_TRUE(symlink("sub/log.csv", (from() + "/link").c_str()) == 0);
-  auto delivered = deliver(from(), other->path() + "/results", "job-a");
-  ASSERT_TRUE(delivered.ok()) << delivered.error().text();
-  EXPECT_EQ(read_file(other->path() + "/results/job-a/link").value(), "first");
+TEST_F(Deliver, LinksOutsideThroughAnotherLinkAreLeftOut) {
+  ASSERT_EQ(symlink(".", (from() + "/d").c_str()), 0);
+  ASSERT_EQ(symlink("d/d/d/d/../../../../etc/passwd", (from() + "/x").c_str()), 0);
+  auto delivered = deliver(from(), results(), "job-a");
+  ASSERT_TRUE(delivered.ok());
+  EXPECT_EQ(delivered->left_out, std::vector<std::string>{"x"});
+  EXPECT_EQ(read("job-a/d/d/sub/log.csv"), "first");
 }
+
+// On this very filesystem, and on another one.
+class DeliverTo : public Deliver, public testing::WithParamInterface<const char*> {
+ protected:
+  void SetUp() override {
+    Deliver::SetUp();
+    std::string place = GetParam();
+    other_.emplace(TempDir::create("deliver", place.empty() ? dir_->path() : place));
+    ASSERT_TRUE(other_->ok()) << "this test needs a writable " << place;
+  }
+  std::string to() const { return (*other_)->path() + "/results"; }
+  std::optional<Result<TempDir>> other_;
+};
+
+TEST_P(DeliverTo, KeepsModesTimesAndLinks) {
+  const std::string file = from() + "/sub/log.csv";
+  ASSERT_EQ(symlink("sub/log.csv", (from() + "/link").c_str()), 0);
+  ASSERT_EQ(chmod(file.c_str(), 0750), 0);
+  const timespec times[2] = {{1'000'000'000, 5}, {1'000'000'000, 7}};
+  ASSERT_EQ(utimensat(AT_FDCWD, file.c_str(), times, 0), 0);
+  ASSERT_EQ(utimensat(AT_FDCWD, (from() + "/sub").c_str(), times, 0), 0);
+  ASSERT_EQ(chmod((from() + "/sub").c_str(), 0555), 0);
+  auto delivered = deliver(from(), to(), "job-a");
+  ASSERT_TRUE(delivered.ok()) << delivered.error().text();
+  EXPECT_EQ(read_file(to() + "/job-a/link").value(), "first");
+  for (const char* name : {"sub/log.csv", "sub"}) {
+    struct stat info {};
+    ASSERT_EQ(stat((to() + "/job-a/" + name).c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 07777, S_ISDIR(info.st_mode) ? 0555U : 0750U) << name;
+    EXPECT_EQ(info.st_mtim.tv_sec, 1'000'000'000) << name;
+    EXPECT_EQ(info.st_mtim.tv_nsec, 7) << name;
+  }
+}
+
+TEST_P(DeliverTo, LeavesOutWhatIsNoFile) {
+  ASSERT_EQ(mkfifo((from() + "/sub/pipe").c_str(), 0644), 0);
+  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  (from() + "/s").copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  auto delivered = deliver(from(), to(), "job-a");
+  ASSERT_TRUE(delivered.ok()) << delivered.error().text();
+  EXPECT_EQ(list_dir(to() + "/job-a").value(), std::vector<std::string>{"sub"});
+  EXPECT_EQ(list_dir(to() + "/job-a/sub").value(), std::vector<std::string>{"log.csv"});
+}
+
+TEST_P(DeliverTo, GivesNobodyTheRightsOfTheOwner) {
+  ASSERT_EQ(chmod((from() + "/sub/log.csv").c_str(), 06755), 0);
+  ASSERT_EQ(chmod((from() + "/sub").c_str(), 01777), 0);
+  ASSERT_TRUE(deliver(from(), to(), "job-a").ok());
+  struct stat info {};
+  ASSERT_EQ(stat((to() + "/job-a/sub/log.csv").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0755U);
+  ASSERT_EQ(stat((to() + "/job-a/sub").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0777U);
+}
+
+TEST_P(DeliverTo, HolesStayHoles) {
+  const std::string file = from() + "/sparse";
+  {
+    Fd fd = open_file(file, O_WRONLY | O_CREAT).value();
+    ASSERT_EQ(ftruncate(fd.get(), 64 << 20), 0);
+    ASSERT_EQ(pwrite(fd.get(), "end", 3, 32 << 20), 3);
+  }
+  ASSERT_TRUE(deliver(from(), to(), "job-a").ok());
+  struct stat info {};
+  ASSERT_EQ(stat((to() + "/job-a/sparse").c_str(), &info), 0);
+  EXPECT_EQ(info.st_size, 64 << 20);
+  EXPECT_LT(info.st_blocks * 512, 8 << 20);
+  std::string read(3, ' ');
+  Fd fd = open_file(to() + "/job-a/sparse", O_RDONLY).value();
+  ASSERT_EQ(pread(fd.get(), read.data(), 3, 32 << 20), 3);
+  EXPECT_EQ(read, "end");
+}
+
+INSTANTIATE_TEST_SUITE_P(All, DeliverTo, testing::Values("", "/dev/shm"));
 
 }  // namespace
 }  // namespace baton

@@ -1,16 +1,14 @@
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include <cstring>
 
 #include "agent/attempt.h"
 #include "agent/deliver.h"
 #include "agent/leftovers.h"
+#include "agent/metrics_files.h"
 #include "base/text.h"
-#include "model/metrics.h"
-#include "model/plot.h"
+#include "ledger/outward_links.h"
 #include "os/files.h"
 
 namespace baton {
@@ -43,28 +41,12 @@ std::string describe(const Attempt& attempt, Outcome outcome) {
   return fmt::format("the program failed with status {}", exit.code);
 }
 
-// The metrics, and a picture of them, to go beside the results.
-std::vector<ExtraFile> metrics_files(const Attempt& attempt) {
-  auto text = read_file(attempt.paths.metrics + "/metrics.jsonl");
-  if (!text.ok() || text->empty()) return {};
-  std::vector<ExtraFile> files = {{"metrics.jsonl", *text}};
-  auto series = metric_series(*text).series;
-  if (!series.empty())
-    files.push_back(
-        {"metrics.svg", svg_plot(series, attempt.spec().name + " " + attempt.job().id)});
-  return files;
+std::string metrics_path(const Attempt& attempt) {
+  return attempt.paths.metrics + "/metrics.jsonl";
 }
 
-void add_metrics(const Attempt& attempt) {
-  for (const ExtraFile& file : metrics_files(attempt)) {
-    // The program's own files of these names win.
-    Fd fd(open((attempt.paths.results + "/" + file.name).c_str(),
-               O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
-    if (!fd.valid()) continue;
-    // A picture more or less; the results themselves count.
-    Status ignored = write_all(fd.get(), file.content, file.name);
-    (void)ignored;
-  }
+std::string metrics_title(const Attempt& attempt) {
+  return attempt.spec().name + " " + attempt.job().id;
 }
 
 // To a bucket; marked as complete where the job has come to its end.
@@ -78,30 +60,34 @@ void deliver_to_bucket(Attempt& attempt, Outcome outcome, bool final) {
                  {"commit", attempt.kept.empty() ? ""
                                                  : commit_name(attempt.kept.back().seq,
                                                                attempt.kept.back().attempt)}};
-  Status delivered = attempt.courier->deliver_last(
-      final ? metrics_files(attempt) : std::vector<ExtraFile>(), facts);
+  MetricsFiles metrics;
+  if (final) metrics = metrics_files(metrics_path(attempt), metrics_title(attempt));
+  if (!metrics.left_out.empty()) attempt.parts.view.insist(metrics.left_out);
+  Status delivered = attempt.courier->deliver_last(metrics.files, facts);
   attempt.parts.view.progress().finish("");
   if (delivered.ok()) {
     attempt.results_dir = attempt.courier->place();
     return;
   }
   attempt.parts.view.insist(delivered.error().within("results").text());
+  attempt.results_left = true;
   attempt.parts.view.insist("they are safe in the store: baton results " + attempt.job().id +
                             (final ? "" : " --to DIR"));
 }
 
 void deliver_results(Attempt& attempt) {
-  add_metrics(attempt);
+  std::string left_out =
+      add_metrics_files(metrics_path(attempt), metrics_title(attempt), attempt.paths.results);
+  if (!left_out.empty()) attempt.parts.view.insist(left_out);
   auto delivered = deliver(attempt.paths.results, attempt.spec().results, attempt.job().id);
   if (!delivered.ok()) {
     attempt.parts.view.insist(delivered.error().text());
+    attempt.results_left = true;
     attempt.parts.view.insist("the results are safe in the store: baton results " +
                               attempt.job().id + " --to DIR");
     return;
   }
-  for (const auto& name : delivered->left_out)
-    attempt.parts.view.insist(
-        fmt::format("{} is a symlink that points outside the results and was left out", name));
+  for (const auto& name : delivered->left_out) attempt.parts.view.insist(outside_text(name));
   attempt.results_dir = delivered->path;
 }
 
@@ -112,8 +98,8 @@ void send_streams(Attempt& attempt) {
   Status metrics = attempt.metrics->pump(true);
   for (const Status* status : {&log, &metrics})
     if (!status->ok())
-      attempt.parts.view.insist("the end of the logs or metrics was not stored: " +
-                                status->error().text());
+      attempt.parts.view.insist(
+          status->error().within("the end of the logs or metrics was not stored").text());
 }
 
 // What cannot be removed now, the next agent on this machine removes.
@@ -168,6 +154,7 @@ Result<DriveResult> end_attempt(Attempt& attempt, Outcome outcome) {
   result.exit = attempt.end.exit;
   result.reason = attempt.reason;
   result.results_dir = attempt.results_dir;
+  result.results_left = attempt.results_left;
   result.machine_going = attempt.machine_going;
   return result;
 }
@@ -189,8 +176,8 @@ Result<DriveResult> finish_attempt(Attempt& attempt) {
   if (committed.is(Code::fenced)) return committed.error();
   if (!committed.ok()) {
     // What is not saved must not count as done: the job stays resumable from its last commit.
-    attempt.parts.view.insist("the final commit failed, the last one stays good: " +
-                              committed.error().text());
+    attempt.parts.view.insist(
+        committed.error().within("the final commit failed, the last one stays good").text());
     attempt.reason = "the final commit failed: " + committed.error().message;
     if (outcome != Outcome::preempted) outcome = Outcome::stopped;
   }

@@ -63,12 +63,17 @@ Status StoreStream::flush() {
   return {};
 }
 
-Status MetricsTail::pump(bool all) {
-  // The program owns the directory: a symlink or a device in the file's place is not followed.
-  int raw = open(path_.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  Fd fd(raw);
+Fd open_metrics(const std::string& path) {
+  Fd fd(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat info {};
-  if (!fd.valid() || fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return stream_.flush();
+  if (!fd.valid() || fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return {};
+  return fd;
+}
+
+Status MetricsTail::pump(bool all) {
+  const Fd fd = open_metrics(path_);
+  struct stat info {};
+  if (!fd.valid() || fstat(fd.get(), &info) != 0) return stream_.flush();
   const uint64_t size = static_cast<uint64_t>(info.st_size);
   while (true) {
     BATON_TRY(stream_.flush());

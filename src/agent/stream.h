@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "ledger/ledger.h"
+#include "os/fd.h"
 
 namespace baton {
 
@@ -40,6 +41,10 @@ class StoreStream {
   std::string buffer_;
   uint64_t dropped_ = 0;
 };
+
+// The metrics file, opened for reading. The program owns the directory: anything else in its place,
+// a symlink or a fifo say, is not followed and not waited for, and gives an invalid Fd like none.
+Fd open_metrics(const std::string& path);
 
 // Follows the metrics file that the program appends to.
 class MetricsTail {

@@ -35,10 +35,9 @@ void Watch::read_signals() {
       notice.reason = "SIGTERM to the agent";
       on_notice(notice);
     } else if (++interrupts_ == 1) {
-      ask_to_end(
-          StopCause::stop,
-          info.ssi_signo == SIGINT ? "stopped by Ctrl-C" : "stopped: the terminal was closed",
-          now + a_.spec().grace_ms);
+      ask_to_end(StopCause::stop,
+                 info.ssi_signo == SIGINT ? "stopped by Ctrl-C" : "the terminal was closed",
+                 now + a_.spec().grace_ms);
     } else {
       kill_program("Ctrl-C again");
     }

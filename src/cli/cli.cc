@@ -28,6 +28,18 @@ std::vector<Command> all_commands() {
       completion_command(),  version_command(),    commit_command(),       agent_command()};
 }
 
+namespace {
+
+// The exit status, once it is said what was not: half an answer must not count as one.
+int told(Terminal& terminal, int status) {
+  auto lost = terminal.lost_output();
+  if (!lost) return status;
+  terminal.fail(*lost);
+  return status == 0 ? kExitError : status;
+}
+
+}  // namespace
+
 int run_cli(Parts& parts, const std::vector<std::string>& words) {
   Terminal& terminal = parts.terminal;
   std::vector<Command> commands = all_commands();
@@ -38,7 +50,7 @@ int run_cli(Parts& parts, const std::vector<std::string>& words) {
   }
   if (line->version) {
     terminal.print("baton " + parts.version + "\n");
-    return 0;
+    return told(terminal, 0);
   }
   if (line->help) {
     std::string help;
@@ -46,13 +58,12 @@ int run_cli(Parts& parts, const std::vector<std::string>& words) {
     if (!line->group.empty())
       help += (help.empty() ? "" : "\n") + group_help(commands, line->group);
     terminal.print(help.empty() ? general_help(commands) : help);
-    return words.empty() ? kExitUsage : 0;
+    return told(terminal, words.empty() ? kExitUsage : 0);
   }
   Context context{parts, terminal, line->arguments};
   auto status = line->command->run(context);
-  if (status) return *status;
-  terminal.fail(status.error());
-  return kExitError;
+  if (!status) terminal.fail(status.error());
+  return told(terminal, status ? *status : kExitError);
 }
 
 }  // namespace baton

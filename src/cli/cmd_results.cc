@@ -3,6 +3,7 @@
 #include "cli/session.h"
 #include "cli/table.h"
 #include "control/results.h"
+#include "ledger/outward_links.h"
 #include "model/spec_rules.h"
 #include "os/files.h"
 
@@ -75,9 +76,10 @@ Result<int> run(Context& context) {
     options.progress = [&](uint64_t done, uint64_t total) {
       progress.update("fetching results", done, total, "bytes");
     };
-    Status extracted = extract_results(*session.ledger, history, directory, options);
+    auto extracted = extract_results(*session.ledger, history, directory, options);
     progress.finish("");
-    BATON_TRY(extracted);
+    if (!extracted.ok()) return extracted.error();
+    for (const std::string& path : *extracted) context.terminal.insist(outside_text(path));
   }
   Json json{{"id", history.job().id}, {"directory", printable(directory)}, {"fetched", !there}};
   context.terminal.print(context.arguments.has("--json") ? pretty_json(json)

@@ -15,8 +15,8 @@ class TerminalView : public AgentView {
   void output(bool is_stderr, std::string_view bytes) override {
     if (show_output_) terminal_.pass(is_stderr, bytes);
   }
-  void tell(const std::string& line) override { terminal_.say(printable(line)); }
-  void insist(const std::string& line) override { terminal_.insist(printable(line)); }
+  void tell(const std::string& line) override { terminal_.say(shown_lines(line)); }
+  void insist(const std::string& line) override { terminal_.insist(shown_lines(line)); }
   Progress& progress() override { return progress_; }
 
  private:
@@ -96,7 +96,8 @@ Result<int> drive_job(Context& context, Session& session, const Job& job, DriveO
   terminal.bar("");
   if (!result) return result.error();
   tell_end(terminal, job, *result);
-  return job_exit(result->state, result->outcome, result->exit);
+  const int status = job_exit(result->state, result->outcome, result->exit);
+  return status == 0 && result->results_left ? kExitError : status;
 }
 
 }  // namespace baton

@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "base/text.h"
+#include "os/files.h"
 
 namespace baton {
 namespace {
@@ -64,6 +65,13 @@ std::string cut(const std::string& text, size_t columns) {
 
 }  // namespace
 
+std::string shown_lines(const std::string& text) {
+  std::string shown;
+  for (const auto& line : split(text, '\n'))
+    shown += (shown.empty() ? "" : "\n  ") + printable(std::string(trim(line)));
+  return shown;
+}
+
 TerminalOptions detect_terminal(
     const std::function<std::optional<std::string>(const std::string&)>& environment) {
   TerminalOptions options;
@@ -82,14 +90,15 @@ TerminalOptions detect_terminal(
   return options;
 }
 
-bool Terminal::write_fd(int fd, std::string_view bytes) {
+// errno, or 0.
+int Terminal::write_fd(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     ssize_t n = ::write(fd, bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return false;
+    if (n < 0) return errno;
     bytes.remove_prefix(static_cast<size_t>(n));
   }
-  return true;
+  return 0;
 }
 
 // Terminals that have become narrower since break the lines anew.
@@ -113,8 +122,16 @@ bool Terminal::pass(bool is_stderr, std::string_view bytes) {
   erase_bar();
   if (is_stderr ? options_.err_is_terminal : options_.out_is_terminal)
     middle_of_line_ = bytes.back() != '\n';
-  closed_[is_stderr] = !write_fd(is_stderr ? options_.err_fd : options_.out_fd, bytes);
-  return !closed_[is_stderr];
+  const int failed = write_fd(is_stderr ? options_.err_fd : options_.out_fd, bytes);
+  closed_[is_stderr] = failed != 0;
+  if (!is_stderr && out_error_ == 0) out_error_ = failed;
+  return failed == 0;
+}
+
+std::optional<Error> Terminal::lost_output() const {
+  std::lock_guard lock(mutex_);
+  if (out_error_ == 0 || out_error_ == EPIPE) return std::nullopt;
+  return errno_error(out_error_, "write all of the output");
 }
 
 void Terminal::print(std::string_view text) { pass(false, text); }
@@ -137,13 +154,7 @@ void Terminal::insist(const std::string& line) {
 }
 
 void Terminal::fail(const Error& error) {
-  bool first = true;
-  std::string text;
-  for (const auto& line : split(error.text(), '\n')) {
-    text += (first ? "" : "\n  ") + printable(std::string(trim(line)));
-    first = false;
-  }
-  insist(paint(Colour::red, text, true));
+  insist(paint(Colour::red, shown_lines(error.text()), true));
 }
 
 std::string Terminal::paint(Colour colour, const std::string& text, bool on_stderr) const {
@@ -236,7 +247,7 @@ void TerminalProgress::finish(const std::string& summary) {
 }
 
 void TerminalLog::write(Level level, const std::string& message) {
-  std::string line = printable(message);
+  const std::string line = shown_lines(message);
   if (level == Level::error) return terminal_.insist(terminal_.paint(Colour::red, line, true));
   if (level == Level::warn) return terminal_.insist(terminal_.paint(Colour::yellow, line, true));
   if (verbose_) terminal_.insist(terminal_.paint(Colour::dim, line, true));

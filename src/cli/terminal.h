@@ -44,6 +44,10 @@ struct TerminalOptions {
 TerminalOptions detect_terminal(
     const std::function<std::optional<std::string>(const std::string&)>& environment);
 
+// `text`, which may have come from outside, for a terminal: its control characters are made
+// visible, and lines behind the first one (an error's hint) are set in.
+std::string shown_lines(const std::string& text);
+
 // Thread-safe. Writes directly, without buffers, so that both streams stay in order on a terminal.
 class Terminal {
  public:
@@ -72,18 +76,22 @@ class Terminal {
   const TerminalOptions& options() const { return options_; }
   Clock& clock() { return clock_; }
   void set_talk(Talk talk) { talk_ = talk; }
+  // Why something that was to be written to stdout is lost: its disk is full, say. None where it
+  // was closed by whoever reads it: that is an answer too.
+  std::optional<Error> lost_output() const;
   // True where say() prints.
   bool talks() const;
 
  private:
   void erase_bar();
   size_t block_rows() const;
-  bool write_fd(int fd, std::string_view bytes);
+  static int write_fd(int fd, std::string_view bytes);
 
   const TerminalOptions options_;
   Clock& clock_;
   Talk talk_ = Talk::normal;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  int out_error_ = 0;  // errno of the first failure
   bool bar_shown_ = false;
   std::vector<size_t> block_;    // the width of each line shown
   bool middle_of_line_ = false;  // of the program's output on the terminal

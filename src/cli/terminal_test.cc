@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include "os/fd.h"
 #include "os/files.h"
@@ -47,6 +49,32 @@ TEST_F(TerminalTest, PassesBytesUntouchedAndKeepsItsOwnLinesApart) {
   terminal.say("mine");
   EXPECT_EQ(out(), std::string("\x1b[31m\0half", 10));
   EXPECT_EQ(err(), "\nbaton: mine\n");
+}
+
+TEST_F(TerminalTest, KnowsWhyOutputIsLost) {
+  Terminal fine(options_, clock_);
+  fine.print("x");
+  EXPECT_FALSE(fine.lost_output());
+  Fd full = open_file("/dev/full", O_WRONLY).value();
+  options_.out_fd = full.get();
+  Terminal terminal(options_, clock_);
+  terminal.print("x");
+  ASSERT_TRUE(terminal.lost_output());
+  EXPECT_EQ(terminal.lost_output()->code, Code::no_space);
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  Fd reader(ends[0]), writer(ends[1]);
+  reader.reset();
+  signal(SIGPIPE, SIG_IGN);
+  options_.out_fd = writer.get();
+  Terminal unread(options_, clock_);
+  unread.print("x");
+  EXPECT_FALSE(unread.lost_output()) << "whoever reads it has had enough";
+}
+
+TEST(ShownLines, SetsInAHintAndShowsControlCharacters) {
+  EXPECT_EQ(shown_lines("it broke\n  mend it"), "it broke\n  mend it");
+  EXPECT_EQ(shown_lines("a\x1b[2J\nbaton: forged"), "a\\x1b[2J\n  baton: forged");
 }
 
 TEST_F(TerminalTest, TellsWhenAStreamIsClosed) {

@@ -4,12 +4,32 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <map>
+#include <set>
 
 #include "base/text.h"
 #include "ledger/bucket_delivery.h"
+#include "ledger/outward_links.h"
 #include "os/files.h"
 
 namespace baton {
+namespace {
+
+std::set<std::string> drop_outward_links(Manifest& manifest) {
+  for (Tree& tree : manifest.trees) {
+    if (tree.root != "results") continue;
+    std::map<std::string, std::string> links;
+    for (const TreeEntry& entry : tree.entries)
+      if (entry.kind == TreeEntry::Kind::symlink) links[entry.path] = entry.target;
+    auto outward = outward_links(links);
+    std::erase_if(tree.entries,
+                  [&](const TreeEntry& entry) { return outward.contains(entry.path); });
+    return outward;
+  }
+  return {};
+}
+
+}  // namespace
 
 Result<Manifest> last_commit(Ledger& ledger, const History& history) {
   const auto& commits = history.summary().commits;
@@ -43,9 +63,11 @@ Result<bool> redeliver_results(Ledger& ledger, const History& history,
   return true;
 }
 
-Status extract_results(Ledger& ledger, const History& history, const std::string& directory,
-                       const CaptureOptions& options) {
+Result<std::vector<std::string>> extract_results(Ledger& ledger, const History& history,
+                                                 const std::string& directory,
+                                                 const CaptureOptions& options) {
   BATON_ASSIGN(Manifest manifest, last_commit(ledger, history));
+  const std::set<std::string> left_out = drop_outward_links(manifest);
   auto taken = list_dir(directory);
   if ((taken && !taken->empty()) || (!taken && exists(directory)))
     return Error{Code::exists,
@@ -60,7 +82,7 @@ Status extract_results(Ledger& ledger, const History& history, const std::string
   // rename(2) replaces an empty directory and nothing else.
   if (std::rename(inside.c_str(), directory.c_str()) != 0)
     return errno_error(errno, "put the results at " + directory);
-  return {};
+  return std::vector<std::string>(left_out.begin(), left_out.end());
 }
 
 }  // namespace baton

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "ledger/commits.h"
@@ -25,8 +26,9 @@ Result<bool> redeliver_results(Ledger& ledger, const History& history,
                                std::shared_ptr<Bucket> bucket);
 
 // Writes the results of the last commit into `directory`, which must be absent or empty: whole or
-// not at all.
-Status extract_results(Ledger& ledger, const History& history, const std::string& directory,
-                       const CaptureOptions& options);
+// not at all. Gives the paths of the symlinks that lead outside, which are left out.
+Result<std::vector<std::string>> extract_results(Ledger& ledger, const History& history,
+                                                 const std::string& directory,
+                                                 const CaptureOptions& options);
 
 }  // namespace baton

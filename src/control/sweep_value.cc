@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "model/metrics.h"
 
@@ -12,7 +13,16 @@ namespace baton {
 namespace {
 
 constexpr size_t kShownNames = 20;
+constexpr size_t kShownBytes = 60;
 constexpr double kMostSteps = 1e15;
+
+std::string shortened(const std::string& text) {
+  std::string shown = printable(text);
+  if (shown.size() <= kShownBytes) return shown;
+  shown.resize(kShownBytes);
+  while (!is_utf8(shown)) shown.pop_back();
+  return shown + "…";
+}
 
 std::optional<double> chosen(const MetricSeries& series, const SweepSpec& spec) {
   if (!spec.best) {
@@ -24,6 +34,36 @@ std::optional<double> chosen(const MetricSeries& series, const SweepSpec& spec) 
     if (std::isfinite(value) && (!best || (spec.maximize ? value > *best : value < *best)))
       best = value;
   return best;
+}
+
+// What the last row with the metric has in place of a number; "" when no row has it.
+std::string no_number(const std::string& lines, const std::string& metric) {
+  std::string found;
+  for (const auto& line : split(lines, '\n')) {
+    auto row = metrics_row(trim(line));
+    if (!row.ok()) continue;
+    auto value = row->find(metric);
+    if (value != row->end() && !value->is_number()) found = shortened(dump_json(*value));
+  }
+  return found;
+}
+
+std::string first_broken(const std::string& lines) {
+  for (const auto& line : split(lines, '\n'))
+    if (!trim(line).empty() && !metrics_row(trim(line)).ok()) return shortened(line);
+  return "";
+}
+
+std::string why_unknown(const std::string& lines, const std::string& metric,
+                        const std::vector<std::string>& names) {
+  if (std::string value = no_number(lines, metric); !value.empty())
+    return fmt::format("{} was reported as {}, and only numbers count", printable(metric), value);
+  std::string broken = names.empty() ? first_broken(lines) : "";
+  if (broken.empty()) return unknown_metric(metric, names);
+  return fmt::format(
+      "no metric \"{}\" was reported; a line in the metrics file is no JSON object: {} "
+      "(docs/program-contract.md tells how)",
+      printable(metric), broken);
 }
 
 const char* kind_of(double value) { return std::isnan(value) ? "NaN" : "infinite"; }
@@ -42,7 +82,7 @@ TrialValue trial_value(const std::string& lines, const SweepSpec& spec) {
           fmt::format("{} is {}", printable(spec.metric), kind_of(series.points.back().second));
   }
   result.unknown = !result.value && result.problem.empty();
-  if (result.unknown) result.problem = unknown_metric(spec.metric, result.names);
+  if (result.unknown) result.problem = why_unknown(lines, spec.metric, result.names);
   return result;
 }
 

@@ -53,6 +53,26 @@ INSTANTIATE_TEST_SUITE_P(
                     NoValue{"\"-Infinity\"", "loss is infinite"},
                     NoValue{"1e999", "loss is infinite"}, NoValue{"-1e999", "loss is infinite"}));
 
+TEST(TrialValue, SaysWhatWasReportedInPlaceOfANumber) {
+  const SweepSpec spec = spec_for_loss();
+  auto problem = [&](const std::string& lines) {
+    TrialValue found = trial_value(lines, spec);
+    EXPECT_TRUE(found.unknown) << lines;
+    return found.problem;
+  };
+  EXPECT_EQ(problem("{\"loss\": \"abc\"}\n"),
+            "loss was reported as \"abc\", and only numbers count");
+  EXPECT_EQ(problem("{\"other\": 1, \"loss\": true}\n"),
+            "loss was reported as true, and only numbers count");
+  EXPECT_EQ(problem("loss=3\n{'loss': 3}\n"),
+            "no metric \"loss\" was reported; a line in the metrics file is no JSON object: loss=3 "
+            "(docs/program-contract.md tells how)");
+  EXPECT_EQ(problem("{\"los\": 1}\nloss=3\n"),
+            "no metric \"loss\" was reported; there are: los; did you mean \"los\"?")
+      << "the name is what is wrong";
+  EXPECT_LT(problem("{\"loss\": \"" + std::string(10'000, 'x') + "\"}\n").size(), 150U);
+}
+
 TEST(TrialValue, IsTheLastReportOrTheBest) {
   const std::string lines = "{\"loss\": 0.5}\n{\"loss\": 0.1}\n{\"loss\": 0.3}\n";
   SweepSpec spec = spec_for_loss();

@@ -1,6 +1,8 @@
 #include "ledger/bucket_delivery.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <thread>
@@ -78,6 +80,25 @@ TEST_F(BucketDeliveryTest, WhatChangedOnTheDiskIsSentAsTheCommitHasIt) {
   write_file(result("a"), "written since, and longer");
   ASSERT_TRUE(delivery().deliver(*store_, manifest, job_.root("results"), {}).ok());
   EXPECT_EQ(there(), (Objects{{"job/a", "as committed"}}));
+}
+
+TEST_F(BucketDeliveryTest, NoLinkThatCameSinceIsFollowed) {
+  write_file(result("sub/key"), "as committed");
+  const std::string inside = result("sub/key");
+  const Manifest manifest = commit();
+  // The very size and time of the commit's file, in a directory that the program cannot see.
+  auto outside = TempDir::create("outside");
+  ASSERT_TRUE(outside.ok());
+  struct stat info {};
+  ASSERT_EQ(stat(inside.c_str(), &info), 0);
+  write_file(outside->path() + "/key", "of the host!");
+  const timespec times[2] = {info.st_atim, info.st_mtim};
+  ASSERT_EQ(utimensat(AT_FDCWD, (outside->path() + "/key").c_str(), times, 0), 0);
+  const std::string sub = parent_path(inside);
+  ASSERT_EQ(rename(sub.c_str(), (job_.root("results") + "/old").c_str()), 0);
+  ASSERT_EQ(symlink(outside->path().c_str(), sub.c_str()), 0);
+  ASSERT_TRUE(delivery().deliver(*store_, manifest, job_.root("results"), {}).ok());
+  EXPECT_EQ(there(), (Objects{{"job/sub/key", "as committed"}}));
 }
 
 TEST_F(BucketDeliveryTest, NothingOfOthersIsTouched) {

@@ -16,6 +16,7 @@
 #include "ledger/code_object.h"
 #include "ledger/commits.h"
 #include "ledger/ignore_rules.h"
+#include "ledger/outward_links.h"
 #include "ledger/scan.h"
 #include "os/files.h"
 
@@ -79,7 +80,7 @@ class Snapshot {
                    "correct code: in the spec"};
     BATON_TRY(scan());
     BATON_TRY(check_size());
-    for (const Scanned& entry : entries_) BATON_TRY(check_link(entry));
+    BATON_TRY(check_links());
     if (entries_.empty()) return CodeSnapshot{};
     return pack();
   }
@@ -144,21 +145,16 @@ class Snapshot {
                  "list what is not code in .batonignore, and mount data with data:"};
   }
 
-  Status check_link(const Scanned& entry) const {
-    if (entry.kind != TreeEntry::Kind::symlink) return {};
-    int depth = static_cast<int>(std::count(entry.path.begin(), entry.path.end(), '/'));
-    bool outside = starts_with(entry.target, "/");
-    for (const std::string& part : split(entry.target, '/')) {
-      if (part == "..")
-        --depth;
-      else if (!part.empty() && part != ".")
-        ++depth;
-      outside = outside || depth < 0;
-    }
-    if (!outside) return {};
+  Status check_links() const {
+    std::map<std::string, std::string> links;
+    for (const Scanned& entry : entries_)
+      if (entry.kind == TreeEntry::Kind::symlink) links[entry.path] = entry.target;
+    const auto outward = outward_links(links);
+    if (outward.empty()) return {};
+    const std::string& path = *outward.begin();
     return Error{Code::invalid,
                  fmt::format("the symlink {} points to {}, outside of the code directory",
-                             printable(join_path(directory_, entry.path)), printable(entry.target)),
+                             printable(join_path(directory_, path)), printable(links.at(path))),
                  "copy what it points to, mount it with data:, or list it in .batonignore"};
   }
 

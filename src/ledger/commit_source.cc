@@ -9,6 +9,7 @@
 
 #include "ledger/blob_codec.h"
 #include "ledger/buffer.h"
+#include "ledger/scan.h"
 #include "os/files.h"
 
 namespace baton {
@@ -79,8 +80,11 @@ ByteSource commit_source(ObjectStore& store, const Manifest& manifest, const Tre
 }
 
 Result<ByteSource> local_source(const std::string& directory, const TreeEntry& entry) {
-  std::string path = join_path(directory, entry.path);
-  BATON_ASSIGN(Fd opened, open_file(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
+  const std::string path = join_path(directory, entry.path);
+  // The program may have put a link in place of a directory on the way.
+  BATON_ASSIGN(Fd root, open_root(directory));
+  if (!root.valid()) return Error{Code::not_found, "there is no " + directory, ""};
+  BATON_ASSIGN(Fd opened, open_beneath(root.get(), entry.path, O_RDONLY, directory));
   auto fd = std::make_shared<Fd>(std::move(opened));
   struct stat before {};
   if (fstat(fd->get(), &before) != 0) return errno_error(errno, "look at " + path);

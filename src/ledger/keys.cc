@@ -58,8 +58,10 @@ std::optional<uint64_t> event_number(std::string_view key) {
 
 std::string sweep_key(const std::string& sweep) { return "sweeps/" + sweep + "/sweep.json"; }
 
+std::string sweep_events_prefix(const std::string& sweep) { return "sweeps/" + sweep + "/events/"; }
+
 std::string sweep_event_key(const std::string& sweep, uint64_t number) {
-  return fmt::format("sweeps/{}/events/{:08}.json", sweep, number);
+  return fmt::format("{}{:08}.json", sweep_events_prefix(sweep), number);
 }
 
 std::string sweep_beat_key(const std::string& sweep, uint64_t number) {

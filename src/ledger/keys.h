@@ -22,10 +22,11 @@ std::string beat_key(const std::string& job, int attempt);
 std::string stream_key(const std::string& job, const std::string& stream, int attempt,
                        uint64_t offset);
 
-// "jobs/<job>/events/00000012.json" → 12; none for anything else in events/.
+// "jobs/<job>/events/00000012.json" → 12, and so for a sweep's; none for anything else in events/.
 std::optional<uint64_t> event_number(std::string_view key);
 
-std::string sweep_key(const std::string& sweep);  // "sweeps/<sweep>/sweep.json"
+std::string sweep_key(const std::string& sweep);            // "sweeps/<sweep>/sweep.json"
+std::string sweep_events_prefix(const std::string& sweep);  // "sweeps/<sweep>/events/"
 std::string sweep_event_key(const std::string& sweep, uint64_t number);
 std::string sweep_beat_key(const std::string& sweep, uint64_t number);
 // `hint` is "summary" or "tuner".

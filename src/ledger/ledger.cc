@@ -29,18 +29,17 @@ Error no_job(const std::string& id) {
   return {Code::not_found, "there is no job " + printable(id), "baton ps lists all jobs"};
 }
 
-// The number of the last event in the listing, 0 without one.
-Result<uint64_t> last_listed_event(ObjectStore& store, const std::string& job) {
+}  // namespace
+
+Result<uint64_t> last_listed_event(ObjectStore& store, const std::string& prefix) {
   uint64_t last = 0;
-  BATON_TRY(for_each_object(store, events_prefix(job), {.limit = kPage, .sizes = false},
+  BATON_TRY(for_each_object(store, prefix, {.limit = kPage, .sizes = false},
                             [&](const ObjectInfo& object) {
                               last = std::max(last, event_number(object.key).value_or(0));
                               return true;
                             }));
   return last;
 }
-
-}  // namespace
 
 Status Ledger::add_job(const Job& job) {
   const std::string bytes = encode_job(job);
@@ -90,7 +89,7 @@ Result<History> Ledger::open(const std::string& job_id) {
   if (!bytes.ok()) return bytes.error();
   BATON_ASSIGN(Job job, decode_job(*bytes, what));
   if (job.id != job_id) return Error{Code::corrupt, what + " is that of job " + job.id, ""};
-  BATON_ASSIGN(uint64_t last, last_listed_event(store_, job_id));
+  BATON_ASSIGN(uint64_t last, last_listed_event(store_, events_prefix(job_id)));
   if (last == 0) return no_job(job_id);
   History history(store_, std::move(job));
   // The listing is complete, so nobody needs to ask for an event behind its last one.

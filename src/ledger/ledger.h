@@ -153,6 +153,10 @@ class BeatWatch {
   int64_t unchanged_ms_ = 0;
 };
 
+// The number of the last event in a listing of what begins with `prefix`, of a job or a sweep; 0
+// without one. Gives away an event that is missing before it.
+Result<uint64_t> last_listed_event(ObjectStore& store, const std::string& prefix);
+
 // This process, as a `claimed` event describes it.
 struct AgentIdentity {
   std::string agent;    // a new nonce

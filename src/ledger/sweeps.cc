@@ -102,10 +102,18 @@ Result<SweepHistory> SweepLedger::open(const std::string& id, SweepHistory::List
   BATON_ASSIGN(Sweep sweep, decode_sweep(*bytes, what));
   if (sweep.base.id != id)
     return Error{Code::corrupt, what + " is that of sweep " + sweep.base.id, ""};
+  // Listed before it is read: what comes in between makes no gap.
+  BATON_ASSIGN(uint64_t last, last_listed_event(store_, sweep_events_prefix(id)));
   SweepHistory history(store_, std::move(sweep));
   history.on_event(std::move(listener));
   BATON_TRY(history.refresh());
-  if (history.state().events == 0) return no_sweep(id);
+  const uint64_t read = history.state().events;
+  if (read < last)
+    return Error{
+        Code::corrupt,
+        fmt::format("event {} of sweep {} is missing, event {} is there", read + 1, id, last),
+        "baton store check tells more"};
+  if (read == 0) return no_sweep(id);
   return history;
 }
 

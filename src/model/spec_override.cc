@@ -58,11 +58,23 @@ std::string join(const std::vector<std::string>& keys, size_t count) {
 
 bool can_hold_keys(const YamlNode& node) { return node.is_map() || node.is_null(); }
 
+// The names of what the spec's own sweep searches: one job may be run with values for them.
+std::vector<std::string> searched(const YamlNode& root) {
+  const YamlNode* sweep = root.find("sweep");
+  const YamlNode* parameters = sweep && sweep->is_map() ? sweep->find("parameters") : nullptr;
+  std::vector<std::string> names;
+  if (parameters && parameters->is_map())
+    for (const auto& key : parameters->keys) names.push_back(key.name);
+  return names;
+}
+
 // A slip in a parameter's name would silently run the experiment with the old value.
-bool is_slip(const YamlNode& params, const std::string& name, const Place& place, SpecReader& in) {
-  std::vector<std::string> known;
+bool is_slip(const YamlNode& root, const YamlNode& params, const std::string& name,
+             const Place& place, SpecReader& in) {
+  std::vector<std::string> known = searched(root);
   for (const auto& key : params.keys) known.push_back(key.name);
-  if (params.find(name) || !did_you_mean(name, known)) return false;
+  if (std::find(known.begin(), known.end(), name) != known.end() || !did_you_mean(name, known))
+    return false;
   in.fail(place,
           fmt::format("the spec has no parameter \"{}\"{} (if not, add it to params in the spec)",
                       printable(name), suggestion(name, known)));
@@ -110,7 +122,8 @@ void apply_override(YamlNode& root, const Override& override, int index, SpecRea
               "{0} is {1}, so it has no {2}; set the whole of it, as in --set '{0}={{{2}: …}}'",
               printable(join(keys, depth + 1)), describe(*target), printable(keys[depth + 1])));
   }
-  if (join(keys, keys.size() - 1) == "params" && is_slip(*target, keys.back(), place, in)) return;
+  if (join(keys, keys.size() - 1) == "params" && is_slip(root, *target, keys.back(), place, in))
+    return;
   child(*target, keys.back(), place) = std::move(value);
 }
 

@@ -92,6 +92,18 @@ TEST(Override, ErrorsCanBePrintedWhateverTheSpecHolds) {
   EXPECT_NE(spec.error().message.find("did you mean"), std::string::npos);
 }
 
+TEST(Override, OneJobMayHaveValuesForWhatASweepSearches) {
+  const std::string text =
+      "command: run ${value} ${lr}\nparams: {l2: 0.1}\n"
+      "sweep: {metric: loss, trials: 2, parameters: {value: {min: 0, max: 1}, lr: {min: 0.1, max: "
+      "1}}}\n";
+  auto spec = with({"params.value=1", "params.lr=0.5"}, text);
+  ASSERT_TRUE(spec.ok()) << spec.error().text();
+  auto slip = with({"params.valeu=1"}, text);
+  ASSERT_FALSE(slip.ok());
+  EXPECT_NE(slip.error().message.find("did you mean \"value\"?"), std::string::npos);
+}
+
 TEST(Override, ErrorsNameTheSetting) {
   EXPECT_EQ(error_of({"resources.cpus=x"}),
             "--set resources.cpus=x: resources.cpus is \"x\", expected a number of CPUs such as 2 "
