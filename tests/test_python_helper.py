@@ -355,6 +355,16 @@ def test_save_takes_bytes_or_a_writer(tmp_path):
     assert sorted(p.name for p in (tmp_path / "checkpoint").iterdir()) == ["a", "b.pkl"]
 
 
+@pytest.mark.parametrize("name", ["../state", "a/../../state", "/tmp/state", "../checkpoint-of-another/state"])
+def test_save_keeps_within_the_checkpoint(tmp_path, name):
+    place = tmp_path / "checkpoint"
+    done = run(f"import baton; baton.save({name!r}, b'lost')", tmp_path, check=False, BATON_CHECKPOINT_DIR=place)
+    assert done.returncode != 0 and "lost with the machine" in done.stderr
+    assert not list(tmp_path.rglob("state"))
+    run(f"import baton; baton.save({str(place)!r} + '/b/../state', b'kept')", tmp_path, BATON_CHECKPOINT_DIR=place)
+    assert (place / "state").read_bytes() == b"kept"
+
+
 def test_a_failed_save_leaves_the_old_file_and_nothing_else(tmp_path):
     code = (
         "import baton\n"

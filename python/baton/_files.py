@@ -48,7 +48,10 @@ def save(name: PathLike, writer: Union[bytes, Callable[[IO[bytes]], Any]]) -> Pa
 
     What must fit together belongs in one file, or in one commit().
     """
-    target = _environment.checkpoint_dir() / name
+    directory = _environment.checkpoint_dir()
+    target = directory / name
+    if os.path.commonpath([os.path.abspath(directory), os.path.abspath(target)]) != os.path.abspath(directory):
+        raise ValueError(f"{name} is not in the checkpoint directory, and what is elsewhere is lost with the machine; atomic_write() writes anywhere")
     with atomic_write(target) as file:
         if callable(writer):
             writer(file)
