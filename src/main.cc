@@ -41,6 +41,7 @@ Result<std::unique_ptr<ObjectStore>> open_any_store(Clock& clock, const std::str
 }
 
 int run_baton(int argc, char** argv) {
+  open_standard_streams();
   SystemClock clock;
   Terminal terminal(detect_terminal(environment), clock);
   auto self = self_path();

@@ -330,6 +330,15 @@ def test_output_that_is_lost_is_told(cli):
     assert cli("logs", "latest").stdout == "one\ntwo\n"
 
 
+def test_closed_streams_are_as_dev_null(cli):
+    cli.spec("echo one")
+    for words in ("run", "show latest", "ps --json"):
+        done = subprocess.run(["sh", "-c", f'exec "$0" {words} <&- >&- 2>&-', cli.binary], env=cli.env, cwd=cli.dir, check=False)
+        assert done.returncode == 0, words
+    assert cli.show()["state"] == "succeeded" and cli("logs", "latest").stdout == "one\n"
+    cli("store", "check")
+
+
 def test_results_of_a_job_without_a_commit(cli):
     cli.spec("exit 1")
     cli("run", check=1)

@@ -87,6 +87,11 @@ std::optional<std::string> find_program(const std::string& name) {
   return std::nullopt;
 }
 
+void open_standard_streams() {
+  for (int fd = 0; fd <= 2; ++fd)
+    if (fcntl(fd, F_GETFD) < 0) (void)!::open("/dev/null", O_RDWR);  // takes the lowest: this one
+}
+
 Result<Child> spawn(const SpawnOptions& options) {
   if (options.argv.empty()) return Error{Code::invalid, "there is no command to run", ""};
   auto program = find_program(options.argv[0]);

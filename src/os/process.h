@@ -53,6 +53,10 @@ class Child {
   std::optional<ExitStatus> ended_;
 };
 
+// Opens /dev/null where stdin, stdout or stderr is closed: else the next file that is opened would
+// become it, and get what is printed. To be called first.
+void open_standard_streams();
+
 // Starts a child with a clean signal state (all handlers default, nothing blocked) and only
 // stdin/stdout/stderr and `keep` open. Error when the program cannot be executed.
 Result<Child> spawn(const SpawnOptions& options);
