@@ -16,7 +16,7 @@ size_t display_width(std::string_view text) {
 
 std::string Table::text(const Terminal& terminal) const {
   std::vector<size_t> widths;
-  for (const auto& cell : heading_) widths.push_back(display_width(cell));
+  for (const auto& cell : heading_) widths.push_back(display_width(printable(cell)));
   for (const auto& row : rows_)
     for (size_t i = 0; i < row.size(); ++i)
       widths[i] = std::max(widths[i], display_width(printable(row[i])));
