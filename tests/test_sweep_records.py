@@ -4,7 +4,7 @@ import io
 import json
 import re
 
-from sweep_specs import results, sweep_spec
+from sweep_specs import SQUARE, results, sweep_spec
 
 
 def rows_of(cli):
@@ -50,6 +50,16 @@ def test_parameters_named_like_columns_have_columns_of_their_own(cli):
     assert (row["value"], row["state"], row["job"]) == ("0.25", "value", results(cli)[0]["job"])
     assert (row["params.value"], row["params.state"], row["params.job"], row["x"]) == ("7", "s", "j", "1")
     assert row["params.params.value"] == "v"
+
+
+def test_a_condition_on_zero_where_steps_pass_through_it(cli):
+    spec = sweep_spec(cli, SQUARE + ": $BATON_PARAM_Y",
+                      parameters="{x: {min: -0.3, max: 0.3, step: 0.1}, y: {choices: [1, 2], when: {x: 0}}}")
+    spec.write_text(spec.read_text().replace("method: random\n  trials: 5", "method: grid\n  trials: 20"))
+    cli("sweep", str(spec))
+    assert [trial["params"] for trial in results(cli) if "y" in trial["params"]] == [{"x": 0.0, "y": 1}, {"x": 0.0, "y": 2}]
+    assert cli.json("sweep", "show", "latest")["state"] == "complete"
+    assert "5.55" not in cli("sweep", "plot", "latest", "--to", "-").stdout
 
 
 def test_values_that_do_not_differ_are_explained_by_nothing(cli):

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <climits>
 
-#include "model/sweep_params.h"
 #include "tune/stop_early.h"
 
 namespace baton {
@@ -25,8 +24,20 @@ TuneOptions tune_options(const SweepSpec& spec, int trials) {
   return options;
 }
 
-bool same_params(const Params& a, const Params& b) {
-  return dump_json(params_object(a)) == dump_json(params_object(b));
+// An earlier baton may have rounded a value of the same level otherwise.
+bool same_value(const Dimension& dimension, const Json& a, const Json& b) {
+  if (dump_json(a) == dump_json(b)) return true;
+  return count_values(dimension) > 0 && contains(dimension, a) && contains(dimension, b) &&
+         level_of(dimension, a) == level_of(dimension, b);
+}
+
+// Of those that were suggested, whether they are what is recorded.
+bool same_params(const Space& space, const Params& suggested, const Params& recorded) {
+  if (suggested.size() != recorded.size()) return false;
+  return std::all_of(space.dimensions.begin(), space.dimensions.end(), [&](const Dimension& one) {
+    const Json *a = find_param(suggested, one.name), *b = find_param(recorded, one.name);
+    return a && b ? same_value(one, *a, *b) : a == b;
+  });
 }
 
 // How many trials were planned after so many events, as far as the method minds.
@@ -64,9 +75,9 @@ Result<SweepTuner> SweepTuner::rebuild(const Sweep& sweep, const SweepState& sta
   BATON_ASSIGN(SweepTuner tuner, fresh(sweep, spec.trials));
   const bool usable = saved && saved_at <= events.size() &&
                       get_int(*saved, "trials") == planned_at(spec, events, saved_at);
-  if (usable && tuner.load(*saved) && tuner.replay(events, saved_at)) return tuner;
+  if (usable && tuner.load(*saved) && tuner.replay(spec.space, events, saved_at)) return tuner;
   BATON_ASSIGN(SweepTuner again, fresh(sweep, spec.trials));
-  if (again.replay(events, 0)) return again;
+  if (again.replay(spec.space, events, 0)) return again;
   return afresh(sweep, state);
 }
 
@@ -119,18 +130,18 @@ Json SweepTuner::save() const {
               {"afresh", afresh_}};
 }
 
-bool SweepTuner::replay(const std::vector<SweepEvent>& events, size_t from) {
+bool SweepTuner::replay(const Space& space, const std::vector<SweepEvent>& events, size_t from) {
   return std::all_of(events.begin() + static_cast<long>(from), events.end(),
-                     [&](const SweepEvent& event) { return replay(event); });
+                     [&](const SweepEvent& event) { return replay(space, event); });
 }
 
 // False when the optimiser answers otherwise than it did when the event was recorded.
-bool SweepTuner::replay(const SweepEvent& event) {
+bool SweepTuner::replay(const Space& space, const SweepEvent& event) {
   if (event.type == SweepEventType::asked) {
     // Whether a new trial was allowed then is not recorded, and does not matter to what is resumed.
     auto suggestion = asks_.contains(event.trial) ? tuner_->ask_paused() : tuner_->ask();
     if (!suggestion.ok() || suggestion->id != event.ask ||
-        !same_params(suggestion->params, event.params))
+        !same_params(space, suggestion->params, event.params))
       return false;
     asks_[event.trial] = event.ask;
   }

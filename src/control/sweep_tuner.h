@@ -47,8 +47,8 @@ class SweepTuner {
   static Result<SweepTuner> afresh(const Sweep& sweep, const SweepState& state);
   void extend(int trials);
   bool load(const Json& saved);
-  bool replay(const std::vector<SweepEvent>& events, size_t from);
-  bool replay(const SweepEvent& event);
+  bool replay(const Space& space, const std::vector<SweepEvent>& events, size_t from);
+  bool replay(const Space& space, const SweepEvent& event);
   Status learn_closed(const SweepState& state);
   void close(const SweepEvent& event, const SweepState& state);
   uint64_t trial_of(uint64_t ask) const;

@@ -6,6 +6,8 @@
 #include <deque>
 #include <optional>
 
+#include "control/sweep_report.h"
+
 namespace baton {
 namespace {
 
@@ -257,6 +259,28 @@ TEST_P(EverySweepTuner, AnswersThatDifferMakeAFreshOneOfAllThatIsClosed) {
   auto asked = tuner->ask(state, false);
   ASSERT_TRUE(asked.ok()) << asked.error().message;
   EXPECT_EQ(asked->trial, state.trials.size() + 1);
+}
+
+TEST(SweepTuner, ReplaysValuesThatAnEarlierBatonRoundedOtherwise) {
+  Sweep sweep = sweep_of("grid");
+  sweep.base.spec.sweep->space =
+      *space_from_json(*parse_json(R"({"x": {"min": -0.3, "max": 0.3, "step": 0.1}, "y": [1, 2],
+                                       "z": {"choices": [1, 2], "when": {"x": 0}}})",
+                                   "test"));
+  Game game(sweep);
+  for (int i = 0; i < 16; ++i) ASSERT_TRUE(game.move());
+  std::vector<SweepEvent> events = game.events();
+  int changed = 0;
+  for (SweepEvent& event : events)
+    if (event.type == SweepEventType::asked && event.params[0].second == 0)
+      event.params[0].second = 5.55111512313e-17, ++changed;
+  EXPECT_GT(changed, 0);
+  SweepState state = initial_state(sweep.spec());
+  for (const SweepEvent& event : events) apply(state, event, sweep.spec());
+  auto tuner = SweepTuner::rebuild(sweep, state, events, nullptr, 0);
+  ASSERT_TRUE(tuner.ok()) << tuner.error().message;
+  EXPECT_FALSE(tuner->started_afresh());
+  EXPECT_TRUE(sweep_importance(sweep, state).ok());
 }
 
 class ExtendedSweepTuner : public testing::TestWithParam<const char*> {};

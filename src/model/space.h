@@ -74,7 +74,8 @@ std::vector<SpaceProblem> space_problems(const Space& space);  // all of them
 // that the space contains (a real value off its step by rounding only is fine).
 Status check_params(const Space& space, const Params& params);
 
-// Whether dimension `index` is used given the other values in `params`.
+// Whether dimension `index` is used given the other values in `params`: a condition's value is met
+// by what is on the same level (level_of). Precondition: check_space() accepts the space.
 bool is_used(const Space& space, size_t index, const Params& params);
 
 // All that follows is for spaces and dimensions that check_space accepts.

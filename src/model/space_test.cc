@@ -255,6 +255,27 @@ TEST(SpaceParams, RoundingIsForgiven) {
   EXPECT_FALSE(check_params(space, {{"x", 0.35}}).ok());
 }
 
+TEST(SpaceParams, StepsMeetZeroAndConditionsOnIt) {
+  Space space = space_of(
+      R"({"x": {"min": -0.3, "max": 0.3, "step": 0.1}, "y": {"choices": [1], "when": {"x": 0}}})");
+  const Json zero = value_at(space.dimensions[0], 3);
+  EXPECT_EQ(dump_json(zero), "0.0");
+  EXPECT_EQ(dump_json(value_at(space.dimensions[0], 2)), "-0.1");
+  EXPECT_TRUE(check_params(space, {{"x", zero}, {"y", 1}}).ok());
+  // As it is in older records.
+  EXPECT_TRUE(check_params(space, {{"x", 5.55111512313e-17}, {"y", 1}}).ok());
+  EXPECT_FALSE(check_params(space, {{"x", 5.55111512313e-17}}).ok());
+  EXPECT_FALSE(check_params(space, {{"x", 0.1}, {"y", 1}}).ok());
+  EXPECT_EQ(check_params(space, {{"x", "0"}, {"y", 1}}).error().code, Code::invalid);
+}
+
+TEST(SpaceParams, ChoicesThatAreNearAreNotTheSame) {
+  Space space = space_of(R"({"c": [1.0, 1.0000000001], "y": {"choices": [2], "when": {"c": 1}}})");
+  EXPECT_TRUE(check_params(space, {{"c", 1.0}, {"y", 2}}).ok());
+  EXPECT_TRUE(check_params(space, {{"c", 1.0000000001}}).ok());
+  EXPECT_FALSE(is_used(space, 1, {{"c", 1.0000000001}}));
+}
+
 TEST(SpaceParams, ConditionsDecideWhatIsUsed) {
   Space space = space_of(kMixed);
   Params sgd = params_of(R"({"optimizer":"sgd","momentum_kind":3})");

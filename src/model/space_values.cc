@@ -36,11 +36,14 @@ bool contains_number(const Dimension& dimension, double number) {
   return std::abs(k - std::round(k)) <= kStepSlack;
 }
 
-// Equal choices, or numbers that differ by rounding only.
-bool is_same(const Json& a, const Json& b) {
-  if (!a.is_number() || !b.is_number()) return a == b;
-  double x = a.get<double>(), y = b.get<double>();
-  return std::abs(x - y) <= 1e-9 * std::max(std::abs(x), std::abs(y));
+// Whether a value of the dimension is one of those that a condition lists.
+bool is_listed(const Dimension& dimension, const Json& value, const std::vector<Json>& listed) {
+  if (!contains(dimension, value)) return false;
+  const uint64_t level = level_of(dimension, value);
+  return std::any_of(listed.begin(), listed.end(), [&](const Json& one) {
+    return dimension.kind == Kind::category ? one == dimension.choices[level]
+                                            : level_of(dimension, one) == level;
+  });
 }
 
 }  // namespace
@@ -97,8 +100,9 @@ Json value_at(const Dimension& dimension, uint64_t k) {
   if (dimension.kind == Kind::category) return dimension.choices[k];
   double number = dimension.min + static_cast<double>(k) * step_of(dimension);
   if (dimension.kind == Kind::integer) return static_cast<int64_t>(number);
-  double shown = tidy(number);
-  if (std::abs(shown - number) <= kStepSlack * dimension.step) number = shown;
+  const double slack = kStepSlack * dimension.step;
+  double shown = std::abs(number) < slack ? 0 : tidy(number);
+  if (std::abs(shown - number) <= slack) number = shown;
   return std::clamp(number, dimension.min, dimension.max);
 }
 
@@ -136,8 +140,10 @@ bool is_used(const Space& space, size_t index, const Params& params) {
   const auto& when = space.dimensions[index].when;
   return std::all_of(when.begin(), when.end(), [&](const auto& condition) {
     const Json* value = find_param(params, condition.first);
-    return value && std::any_of(condition.second.begin(), condition.second.end(),
-                                [&](const Json& one) { return is_same(one, *value); });
+    const auto parent =
+        std::find_if(space.dimensions.begin(), space.dimensions.end(),
+                     [&](const Dimension& one) { return one.name == condition.first; });
+    return value && is_listed(*parent, *value, condition.second);
   });
 }
 

@@ -85,6 +85,21 @@ TEST_F(Conversation, GoesOnFromASavedState) {
     EXPECT_EQ(other.answer(line), suggester_.answer(line));
 }
 
+TEST_F(Conversation, GoesOnWhereAConditionAsksForZero) {
+  say(R"({"op":"init","method":"grid","parameters":{"x":{"min":-0.3,"max":0.3,"step":0.1},
+          "y":{"choices":[1,2],"when":{"x":0}}}})");
+  int with_y = 0;
+  for (int i = 0; i < 8; ++i) {
+    Json params = say(R"({"op":"ask"})")["params"];
+    EXPECT_EQ(params.contains("y"), params["x"] == 0) << dump_json(params);
+    with_y += params.contains("y");
+  }
+  EXPECT_EQ(with_y, 2);
+  Suggester other;
+  EXPECT_EQ(other.answer(dump_json({{"op", "load"}, {"state", say(R"({"op":"save"})")["state"]}})),
+            R"({"ok":true})");
+}
+
 TEST_F(Conversation, ExplainsImportance) {
   say(kInit);
   EXPECT_EQ(suggester_.answer(R"({"op":"importance"})"), R"({"importance":[]})");
