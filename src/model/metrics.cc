@@ -95,6 +95,7 @@ class Collector {
 
 Result<Json> metrics_row(std::string_view line) {
   const Error none{Code::corrupt, "a line of metrics is no JSON object", ""};
+  if (line.size() > kMaxMetricsLine) return none;
   auto row = parse_json(line, "a line of metrics");
   if (row.ok()) return row->is_object() ? row : Result<Json>(none);
   row = parse_json(with_texts(line), "a line of metrics");

@@ -21,13 +21,16 @@ struct MetricSeries {
 struct ReportedMetrics {
   std::vector<MetricSeries> series;  // in order of first appearance
   size_t rows = 0;
-  size_t broken_lines = 0;  // neither empty nor a JSON object
+  size_t broken_lines = 0;  // neither empty nor a row
 };
+
+// Longer lines are not read.
+constexpr size_t kMaxMetricsLine = size_t{1} << 20;
 
 // One line as a program appends it (docs/program-contract.md): a JSON object, in which NaN,
 // infinities and numbers too large for a double may stand bare, as Python's json and printf() write
 // them. Those become numbers of the row, which dump_json() prints as null. Code::corrupt for
-// anything else, such as a line that was cut off.
+// anything else, such as a line that was cut off, and for lines beyond kMaxMetricsLine.
 Result<Json> metrics_row(std::string_view line);
 
 // A number as JSON has it, or "NaN", "Infinity" or "-Infinity", the contract's texts.

@@ -36,6 +36,17 @@ TEST(Metrics, BrokenLinesAreCountedAndAnUnfinishedOneIsNot) {
   EXPECT_EQ(metric_series("{\"a\": 1}").rows, 1u) << "complete, though without a newline";
 }
 
+TEST(Metrics, LinesOfMoreThanAMebibyteAreBroken) {
+  const std::string end = "\"}", begin = "{\"a\": 1, \"b\": \"";
+  std::string line = begin + std::string((1 << 20) - begin.size() - end.size(), 'x') + end;
+  EXPECT_TRUE(metrics_row(line).ok());
+  line.insert(begin.size(), "y");
+  EXPECT_EQ(metrics_row(line).error().code, Code::corrupt);
+  auto found = metric_series(line + "\n{\"a\": 2}\n");
+  EXPECT_EQ(found.broken_lines, 1u);
+  EXPECT_EQ(found.rows, 1u);
+}
+
 TEST(Metrics, TextsOfTheContractAreNumbers) {
   auto found =
       metric_series("{\"a\": \"NaN\", \"b\": \"-Infinity\", \"c\": \"Infinity\", \"d\": null}\n");
