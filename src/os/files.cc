@@ -13,41 +13,6 @@
 #include <filesystem>
 
 namespace baton {
-namespace {
-
-Status remove_at(int parent, const char* name, dev_t device, const std::string& path) {
-  struct stat info {};
-  if (fstatat(parent, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
-    return errno == ENOENT ? Status() : errno_error(errno, "remove " + path);
-  if (!S_ISDIR(info.st_mode)) {
-    if (unlinkat(parent, name, 0) != 0 && errno != ENOENT)
-      return errno_error(errno, "remove " + path);
-    return {};
-  }
-  if (info.st_dev != device)
-    return Error{Code::permanent, fmt::format("{} is a mount point and was left alone", path),
-                 "unmount it first"};
-  Fd dir(openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!dir.valid() && errno == EACCES && fchmodat(parent, name, 0700, 0) == 0)
-    dir.reset(openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!dir.valid()) return errno_error(errno, "remove " + path);
-  DIR* stream = fdopendir(dup(dir.get()));
-  if (!stream) return errno_error(errno, "remove " + path);
-  std::vector<std::string> names;
-  while (dirent* entry = readdir(stream)) {
-    std::string child = entry->d_name;
-    if (child != "." && child != "..") names.push_back(child);
-  }
-  closedir(stream);
-  if (!names.empty() && (info.st_mode & 0300) != 0300) fchmod(dir.get(), 0700);
-  for (const auto& child : names)
-    BATON_TRY(remove_at(dir.get(), child.c_str(), device, path + "/" + child));
-  if (unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
-    return errno_error(errno, "remove " + path);
-  return {};
-}
-
-}  // namespace
 
 Error errno_error(int error_number, const std::string& doing) {
   std::string message = fmt::format("cannot {}: {}", doing, std::strerror(error_number));
@@ -155,13 +120,6 @@ Status make_dirs(const std::string& path, mode_t mode) {
   if (mkdir(path.c_str(), mode) != 0 && !(errno == EEXIST && is_directory(path)))
     return errno_error(errno, "create directory " + path);
   return {};
-}
-
-Status remove_tree(const std::string& path) {
-  struct stat info {};
-  if (lstat(path.c_str(), &info) != 0)
-    return errno == ENOENT ? Status() : errno_error(errno, "remove " + path);
-  return remove_at(AT_FDCWD, path.c_str(), info.st_dev, path);
 }
 
 Status sync_dir(const std::string& path) {
