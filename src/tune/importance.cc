@@ -71,6 +71,13 @@ class TreeGrower {
     split(right, std::move(upper), depth + 1);
   }
 
+  // A cut with `low` on its left and `high` on its right: between neighbours the mean may be
+  // either.
+  static double between(double low, double high) {
+    const double middle = (low + high) / 2;
+    return middle < high ? middle : low;
+  }
+
   void best_cut(std::vector<size_t>& chosen, size_t dimension, Cut& best) {
     auto x = [&](size_t i) { return samples_[i].point[dimension]; };
     std::sort(chosen.begin(), chosen.end(),
@@ -84,7 +91,7 @@ class TreeGrower {
       if (x(chosen[k]) <= x(chosen[k - 1])) continue;
       const auto n = static_cast<double>(k);
       double error = squares - left * left / n - (total - left) * (total - left) / (all - n);
-      if (error < best.error) best = {dimension, (x(chosen[k]) + x(chosen[k - 1])) / 2, error};
+      if (error < best.error) best = {dimension, between(x(chosen[k - 1]), x(chosen[k])), error};
     }
   }
 
@@ -94,9 +101,11 @@ class TreeGrower {
   std::vector<Leaf> leaves_;
 };
 
-double volume(const Leaf& leaf) {
+// The volume of the leaf's box without one of its dimensions.
+double volume_across(const Leaf& leaf, size_t dimension) {
   double product = 1;
-  for (size_t i = 0; i < leaf.low.size(); ++i) product *= leaf.high[i] - leaf.low[i];
+  for (size_t i = 0; i < leaf.low.size(); ++i)
+    if (i != dimension) product *= leaf.high[i] - leaf.low[i];
   return product;
 }
 
@@ -113,8 +122,7 @@ double marginal_variance(const std::vector<Leaf>& leaves, size_t dimension) {
     return static_cast<size_t>(std::lower_bound(edges.begin(), edges.end(), edge) - edges.begin());
   };
   for (const Leaf& leaf : leaves) {
-    const double width = leaf.high[dimension] - leaf.low[dimension];
-    const double part = leaf.mean * volume(leaf) / width;
+    const double part = leaf.mean * volume_across(leaf, dimension);
     steps[place(leaf.low[dimension])] += part;
     steps[place(leaf.high[dimension])] -= part;
   }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "tune/testing.h"
 
 namespace baton {
@@ -45,6 +47,18 @@ TEST(Importance, OneDivergentTrialDoesNotDecide) {
   auto shares = importance_of(
       [&](const Params& p, int64_t) { return ++count == 50 ? 1e9 : number(p, "a"); }, 150);
   EXPECT_GT(shares[0].share, 0.9);
+}
+
+TEST(Importance, NeighbouringNumbersAreToldApart) {
+  auto tuner = test_tuner(test_space(R"({"a": {"min": 0, "max": 1}, "b": [1, 2]})"), TuneOptions());
+  for (auto [low, high] : {std::pair(std::nextafter(1.0, 0.0), 1.0), {0.0, 5e-324}})
+    for (int i = 0; i < 20; ++i) {
+      const double a = i % 2 ? low : high;
+      ASSERT_TRUE(tuner->add({{"a", a}, {"b", 1 + i / 10}}, i % 2 + 0.01 * (i % 3)).ok());
+    }
+  auto shares = tuner->importance();
+  ASSERT_EQ(shares.size(), 2u);
+  EXPECT_NEAR(shares[0].share + shares[1].share, 1, 1e-12);
 }
 
 TEST(Importance, HugeValuesHaveSharesToo) {
