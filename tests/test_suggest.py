@@ -108,6 +108,18 @@ def test_a_line_that_never_ends_takes_no_memory(suggest):
     assert one("init", method="random", parameters=SPACE) == {"ok": True}
 
 
+def test_what_save_answers_is_loaded_however_long_it_is(suggest):
+    one, two = suggest(), suggest()
+    text = "x" * (1 << 20)
+    one("init", method="random", parameters={"x": [text]})
+    for _ in range(66):
+        one("ask")
+    state = one("save")["state"]
+    assert len(json.dumps(state)) > 64 << 20
+    assert two("load", state=state) == {"ok": True}
+    assert two("ask")["id"] == 67
+
+
 def test_a_saved_state_goes_on_in_another_process(suggest):
     one, two = suggest(), suggest()
     search(one, "tpe", 20)

@@ -21,6 +21,10 @@ Error invalid(const std::string& message, const std::string& hint = "") {
   return {Code::invalid, message, hint};
 }
 
+Error too_long(size_t limit) {
+  return invalid(fmt::format("the line is longer than {} MiB", limit >> 20));
+}
+
 std::string near_of(const std::string& word, const std::vector<std::string>& known) {
   auto near = did_you_mean(word, known);
   return near ? "did you mean \"" + printable(*near) + "\"?"
@@ -141,18 +145,30 @@ Result<StopEarlyOptions> stop_early_options(const Json& json) {
 }  // namespace
 
 std::string Suggester::answer(std::string_view line) {
-  if (line.size() > kMaxSuggestLine)
-    return dump_json(
-        {{"error", fmt::format("the line is longer than {} MiB", kMaxSuggestLine >> 20)}});
-  auto request = parse_json(line, "the line");
-  auto reply = request.ok() ? dispatch(*request) : Result<Json>(request.error());
-  if (reply.ok()) return dump_json(*reply);
+  auto reply = answer_or_error(line);
+  if (reply.ok()) return *reply;
   const Error& error = reply.error();
   Json json = {{"error", error.hint.empty() ? error.message : error.message + "; " + error.hint}};
   // What a program can act on.
   if (error.code == Code::not_found) json["finished"] = true;
   if (error.code == Code::transient) json["wait"] = true;
   return dump_json(json);
+}
+
+Result<std::string> Suggester::answer_or_error(std::string_view line) {
+  if (line.size() > kMaxSuggestLine) return too_long(kMaxSuggestLine);
+  const bool is_long = line.size() > kMaxSuggestRequest;
+  if (is_long && line.find("\"load\"") == std::string_view::npos)
+    return too_long(kMaxSuggestRequest);
+  BATON_ASSIGN(Json request, parse_json(line, "the line"));
+  if (is_long && get_string(request, "op") != "load") return too_long(kMaxSuggestRequest);
+  BATON_ASSIGN(Json reply, dispatch(request));
+  std::string text = dump_json(reply);
+  if (text.size() > max_saved_ && get_string(request, "op") == "save")
+    return invalid(fmt::format("the state takes {} MiB, and load takes {} at most",
+                               text.size() >> 20, max_saved_ >> 20),
+                   "begin another search, and add to it the trials that matter");
+  return text;
 }
 
 Result<Json> Suggester::dispatch(const Json& request) {

@@ -85,6 +85,27 @@ TEST_F(Conversation, GoesOnFromASavedState) {
     EXPECT_EQ(other.answer(line), suggester_.answer(line));
 }
 
+TEST_F(Conversation, LoadTakesLongerLinesThanOtherOperations) {
+  say(kInit);
+  const std::string state = dump_json(say(R"({"op":"save"})")["state"]);
+  const std::string blanks(kMaxSuggestRequest, ' ');
+  Suggester other;
+  EXPECT_EQ(other.answer(R"({"state":)" + state + blanks + R"(,"op":"load"})"), R"({"ok":true})");
+  const std::string refused = R"({"error":"the line is longer than 64 MiB"})";
+  EXPECT_EQ(other.answer(R"({"op":"ask")" + blanks + "}"), refused);
+  EXPECT_EQ(other.answer(R"({"op":"ask","load":"load")" + blanks + "}"), refused);
+}
+
+TEST_F(Conversation, SaveAnswersNoStateThatLoadWouldRefuse) {
+  Suggester small(400);
+  small.answer(kInit);
+  for (const char* line : {R"({"op":"save"})", R"({"op":"ask"})", R"({"op":"ask"})"})
+    EXPECT_EQ(small.answer(line).find("error"), std::string::npos);
+  const std::string refused = R"({"error":"the state takes 0 MiB, and load takes 0 at most; )"
+                              R"(begin another search, and add to it the trials that matter"})";
+  EXPECT_EQ(small.answer(R"({"op":"save"})"), refused);
+}
+
 TEST_F(Conversation, GoesOnWhereAConditionAsksForZero) {
   say(R"({"op":"init","method":"grid","parameters":{"x":{"min":-0.3,"max":0.3,"step":0.1},
           "y":{"choices":[1,2],"when":{"x":0}}}})");
