@@ -74,6 +74,18 @@ echo up; while [ ! -e $BATON_PREEMPT_FILE ] && [ ! -e /go/on ]; do sleep 0.05; d
     assert not list((cli.dir / "home" / "run").glob("*-1"))
 
 
+def test_a_bucket_is_mounted_below_a_home_with_a_symbolic_link_in_its_path(place):
+    if not os.path.exists("/dev/fuse"):
+        pytest.skip("impossible here: no FUSE")
+    cli = place.cli
+    url = place.upload(FILES)
+    (cli.dir / "disk").mkdir()
+    (cli.dir / "home").symlink_to("disk")
+    cli("run", mount(cli, url, "cat /data/a.txt"))
+    assert not rclones(cli.dir) and not mounted(cli.dir)
+    assert not list((cli.dir / "disk" / "run").glob("*-1"))
+
+
 def test_a_container_is_mounted_with_a_signature(az_cloud, server):
     """A shared access signature is as secret as a key; rclone names the whole address where it fails."""
     if not os.path.exists("/dev/fuse"):

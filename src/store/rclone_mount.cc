@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <memory>
 #include <vector>
 
 #include "base/text.h"
@@ -38,9 +40,18 @@ std::string unescape(const std::string& text) {
   return out;
 }
 
-// Mount points on or below `directory`, the innermost first.
-std::vector<std::string> mounts_below(const std::string& directory) {
+// As mountinfo has it: nothing above the directory is a symbolic link. The directory itself is not
+// looked at; what was mounted on it may be dead.
+std::string canonical(const std::string& directory) {
+  std::unique_ptr<char, decltype(&std::free)> parent(
+      realpath(parent_path(directory).c_str(), nullptr), &std::free);
+  return parent ? join_path(parent.get(), base_name(directory)) : directory;
+}
+
+// Mount points on or below `path`, the innermost first.
+std::vector<std::string> mounts_below(const std::string& path) {
   std::vector<std::string> found;
+  const std::string directory = canonical(path);
   auto text = read_file("/proc/self/mountinfo");
   if (!text.ok()) return found;
   for (const auto& line : split(*text, '\n')) {
@@ -54,7 +65,7 @@ std::vector<std::string> mounts_below(const std::string& directory) {
 }
 
 Status unmount(const std::string& point) {
-  if (umount2(point.c_str(), MNT_DETACH) == 0 || errno == EINVAL) return {};
+  if (umount2(point.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) == 0 || errno == EINVAL) return {};
   const int error = errno;
   for (const char* program : {"fusermount3", "fusermount"}) {
     if (!find_program(program)) continue;
