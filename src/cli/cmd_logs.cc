@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/log_lines.h"
 #include "cli/session.h"
 #include "control/follow.h"
 
@@ -27,6 +28,7 @@ Result<int> run(Context& context) {
   BATON_ASSIGN(History history, open_job(session, context.arguments.text("JOB")));
   BATON_ASSIGN(int only, attempt_number(context.arguments, history.summary()));
   LogReader reader(*session.ledger, only);
+  LogLines lines;
   bool open = true, json = context.arguments.has("--json");
   auto sink = [&](const AttemptSummary& attempt, std::string_view bytes) {
     if (bytes.empty()) {
@@ -39,14 +41,13 @@ Result<int> run(Context& context) {
       open = context.terminal.pass(false, bytes);
       return;
     }
-    Json line{{"attempt", attempt.attempt}, {"output", std::string(bytes)}};
-    open = context.terminal.pass(false, dump_json(line) + "\n");
+    open = context.terminal.pass(false, lines.add(attempt.attempt, bytes));
   };
-  if (!context.arguments.has("--follow")) {
+  if (context.arguments.has("--follow"))
+    BATON_TRY(follow(*session.ledger, history, reader, sink, -1, [&] { return open; }));
+  else
     BATON_TRY(reader.poll(history, sink));
-    return 0;
-  }
-  BATON_TRY(follow(*session.ledger, history, reader, sink, -1, [&] { return open; }));
+  context.terminal.pass(false, lines.rest());
   return 0;
 }
 
