@@ -268,6 +268,31 @@ def test_metrics_as_table_csv_json_and_plot(cli):
     assert "loss" in plot and len(plot.splitlines()) > 5
 
 
+def reported(cli, lines):
+    """Runs a job that reports these lines."""
+    (cli.dir / "data").mkdir()
+    (cli.dir / "data" / "m").write_text("".join(line + "\n" for line in lines))
+    cli.spec("cat /data/m >> $BATON_METRICS_FILE", extra="data: {/data: ./data}")
+    cli("run")
+
+
+def test_metrics_of_many_names_are_shown_at_once(cli):
+    names = [f"m{n}" for n in range(85_000)]
+    line = json.dumps(dict.fromkeys(names, 1), separators=(",", ":"))
+    assert len(line) < 1 << 20
+    reported(cli, [line] * 20 + ['{"m0":"' + "x" * (1 << 20) + '"}'])
+    assert cli("metrics", "latest").stdout.split("\n")[0].split() == names
+    assert cli("metrics", "latest", "--csv").stdout == ",".join(names) + "\n" + (",".join(["1"] * len(names)) + "\n") * 20
+
+
+def test_metrics_of_odd_names_are_columns_and_no_formulas(cli):
+    reported(cli, [json.dumps({"step": -1, "\x1b]0;x\a": 3, "=1+1": "@x", "diff": "-2+3", "low": "-Infinity"})])
+    heading, row = cli("metrics", "latest").stdout.splitlines()
+    assert heading.split() == ["step", "\\x1b]0;x\\x07", "=1+1", "diff", "low"]
+    assert [row[heading.index(name):].split()[0] for name in heading.split()] == ["-1", "3", "@x", "-2+3", "-Infinity"]
+    assert cli("metrics", "latest", "--csv").stdout == "step,\x1b]0;x\a,'=1+1,diff,low\n-1,3,'@x,'-2+3,-Infinity\n"
+
+
 def test_results_are_fetched_and_nothing_is_overwritten(cli):
     cli.spec("mkdir $BATON_RESULTS_DIR/sub; echo x > $BATON_RESULTS_DIR/sub/file; ln -s sub/file $BATON_RESULTS_DIR/link")
     cli("run")

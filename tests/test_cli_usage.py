@@ -122,6 +122,13 @@ def test_a_terminal_gets_colours_and_says_where_things_are(cli):
     assert ESCAPE in shown and "succeeded" in shown
 
 
+def test_csv_of_what_a_program_reported_does_not_steer_a_terminal(cli):
+    cli.spec("""printf '{"\\\\u001b[2J": 1, "b": "\\\\u001b]0;x\\\\u0007"}\\n' >> $BATON_METRICS_FILE""")
+    cli("run")
+    shown, _ = in_terminal(cli, ["metrics", "latest", "--csv"])
+    assert shown == "\\x1b[2J,b\r\n1,\\x1b]0;x\\x07\r\n"
+
+
 def test_no_color_and_dumb_terminals_get_none(cli):
     cli.spec("echo out")
     for change in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):

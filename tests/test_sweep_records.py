@@ -40,6 +40,15 @@ def test_csv_is_read_back_as_it_was_whatever_the_values_hold(cli):
     assert all(None not in row and None not in row.values() for row in rows), "as many fields as columns"
 
 
+def test_csv_has_no_formulas(cli):
+    parameters = json.dumps({"kind": ["=1+1", "@x", "-y"], "n": [-1.5]})
+    sweep_spec(cli, 'echo "{\\"loss\\": -1}" >> $BATON_METRICS_FILE; : $BATON_PARAM_KIND $BATON_PARAM_N', parameters=parameters)
+    cli("sweep", "--set", "sweep.method=grid")
+    _, rows = rows_of(cli)
+    assert sorted(row["kind"] for row in rows) == ["'-y", "'=1+1", "'@x"]
+    assert {(row["value"], row["n"]) for row in rows} == {("-1.0", "-1.5")}
+
+
 def test_parameters_named_like_columns_have_columns_of_their_own(cli):
     sweep_spec(cli, 'echo "{\\"loss\\": 0.25}" >> $BATON_METRICS_FILE\n: $BATON_PARAM_VALUE $BATON_PARAM_STATE $BATON_PARAM_JOB '
                "$BATON_PARAM_PARAMS_VALUE $BATON_PARAM_X",

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
+#include "base/csv.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/session.h"
@@ -19,50 +21,62 @@ constexpr int kMinPlot = 30, kMaxPlot = 120;  // columns
 
 bool is_finite(const Json& number) { return std::isfinite(number.get<double>()); }
 
-std::string cell(const Json& row, const std::string& name) {
-  auto found = row.find(name);
-  if (found == row.end() || found->is_null()) return "";
-  if (found->is_string()) return found->get<std::string>();
-  if (!found->is_number_float()) return dump_json(*found);
-  return is_finite(*found) ? fmt::format("{:.6g}", found->get<double>())
-                           : metric_text(found->get<double>());
-}
-
-// Quoted as RFC 4180 says, where needed.
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (char c : text) {
-    if (c == '"') quoted += '"';
-    quoted += c;
+// A row's values by column.
+class Columns {
+ public:
+  explicit Columns(const std::vector<std::string>& names) {
+    for (const auto& name : names) places_.emplace(name, places_.size());
   }
-  return quoted + "\"";
+  // One for each column, nullptr where the row has none. Valid as long as the row.
+  std::vector<const Json*> of(const Json& row) const {
+    std::vector<const Json*> values(places_.size());
+    for (const auto& [name, value] : row.items())
+      if (auto place = places_.find(name); place != places_.end() && !value.is_null())
+        values[place->second] = &value;
+    return values;
+  }
+
+ private:
+  std::map<std::string, size_t> places_;
+};
+
+std::string cell(const Json* value) {
+  if (!value) return "";
+  if (value->is_string()) return value->get<std::string>();
+  if (!value->is_number_float()) return dump_json(*value);
+  return is_finite(*value) ? fmt::format("{:.6g}", value->get<double>())
+                           : metric_text(value->get<double>());
 }
 
-std::string csv(const Metrics& metrics) {
+std::string csv_text(const Json* value) {
+  if (!value) return "";
+  if (value->is_number_float() && !is_finite(*value)) return metric_text(value->get<double>());
+  return value->is_string() ? value->get<std::string>() : dump_json(*value);
+}
+
+// On a terminal, what a program reported must not move its cursor.
+std::string csv(const Metrics& metrics, bool for_terminal) {
   std::string text;
-  auto line = [&](auto&& field) {
-    for (size_t i = 0; i < metrics.names.size(); ++i)
-      text += (i > 0 ? "," : "") + csv_field(field(metrics.names[i]));
-    text += "\n";
+  auto put = [&](size_t column, const std::string& field) {
+    text += (column > 0 ? "," : "") + csv_field(for_terminal ? printable(field) : field);
+    if (column + 1 == metrics.names.size()) text += "\n";
   };
-  line([](const std::string& name) { return name; });
-  for (const auto& row : metrics.rows)
-    line([&](const std::string& name) {
-      auto found = row.find(name);
-      if (found == row.end() || found->is_null()) return std::string();
-      if (found->is_number_float() && !is_finite(*found)) return metric_text(found->get<double>());
-      return found->is_string() ? found->get<std::string>() : dump_json(*found);
-    });
+  for (size_t i = 0; i < metrics.names.size(); ++i) put(i, metrics.names[i]);
+  const Columns columns(metrics.names);
+  for (const auto& row : metrics.rows) {
+    const auto values = columns.of(row);
+    for (size_t i = 0; i < values.size(); ++i) put(i, csv_text(values[i]));
+  }
   return text;
 }
 
 std::string table(const Terminal& terminal, const Metrics& metrics) {
   Table table(metrics.names);
+  const Columns columns(metrics.names);
   size_t count = metrics.rows.size(), first = count > kShownRows ? count - kShownRows : 0;
   for (size_t i = first; i < count; ++i) {
     std::vector<std::string> cells;
-    for (const auto& name : metrics.names) cells.push_back(cell(metrics.rows[i], name));
+    for (const Json* value : columns.of(metrics.rows[i])) cells.push_back(cell(value));
     table.add(std::move(cells));
   }
   std::string text = table.text(terminal);
@@ -113,13 +127,14 @@ Result<int> run(Context& context) {
   BATON_TRY(choose(metrics, context.arguments.all("--name")));
   if (metrics.bad_lines > 0)
     context.terminal.say(
-        fmt::format("left out {} lines that are not JSON objects", metrics.bad_lines));
+        fmt::format("left out {} lines that are not JSON objects of at most {} MiB",
+                    metrics.bad_lines, kMaxMetricsLine >> 20));
   if (context.arguments.has("--json")) {
     std::string text;
     for (const auto& row : metrics.rows) text += dump_json(row) + "\n";
     context.terminal.print(text);
   } else if (context.arguments.has("--csv")) {
-    context.terminal.print(csv(metrics));
+    context.terminal.print(csv(metrics, context.terminal.options().out_is_terminal));
   } else if (context.arguments.has("--plot")) {
     context.terminal.print(plot(context.terminal, lines, context.arguments.all("--name")));
   } else if (metrics.rows.empty()) {

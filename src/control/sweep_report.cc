@@ -6,23 +6,13 @@
 #include <iterator>
 #include <set>
 
+#include "base/csv.h"
 #include "base/text.h"
 #include "control/sweep_tuner.h"
 #include "model/sweep_params.h"
 
 namespace baton {
 namespace {
-
-// Quoted as RFC 4180 says, where needed.
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (char c : text) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + "\"";
-}
 
 std::string time_text(int64_t ms) { return ms > 0 ? iso_time_ms(ms) : ""; }
 
@@ -149,7 +139,9 @@ Json describe_sweep(const Sweep& sweep, const SweepState& state,
 
 std::string trials_csv(const Sweep& sweep, const SweepState& state) {
   const auto& dimensions = sweep.spec().space.dimensions;
-  std::string text = fmt::format("{}\n", fmt::join(csv_columns(dimensions), ","));
+  std::vector<std::string> columns;
+  for (const auto& column : csv_columns(dimensions)) columns.push_back(csv_field(column));
+  std::string text = fmt::format("{}\n", fmt::join(columns, ","));
   for (size_t i = 0; i < state.trials.size(); ++i) {
     const SweepTrial& trial = state.trials[i];
     text += fmt::format("{},{},{}", i + 1, trial_state_text(state, trial),
