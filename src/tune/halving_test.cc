@@ -426,6 +426,19 @@ TEST(Pbt, NobodyWaitsForAPlaceThatCannotBeFilled) {
   EXPECT_TRUE(tuner->ask()->resumed);
 }
 
+TEST(Pbt, ForASweepWhatIsTakenBackIsUsedUp) {
+  for (bool frees : {false, true}) {
+    TuneOptions options = rungs("pbt", 8);
+    options.parallel = 8;
+    options.forget_frees = frees;
+    auto tuner = test_tuner(test_space(kSpace), options);
+    for (int i = 0; i < 8; ++i) ASSERT_TRUE(tuner->ask().ok());
+    ASSERT_TRUE(tuner->forget(8).ok());
+    EXPECT_EQ(*tuner->report(1, 1, 1.0), frees ? Verdict::pause : Verdict::go_on);
+    EXPECT_EQ(tuner->ask().ok(), frees);
+  }
+}
+
 TEST(Pbt, PenalisedFailuresAreTheWorstOfTheStepsThatTheyCameTo) {
   for (Failures way : {Failures::exclude, Failures::penalise}) {
     TuneOptions options = rungs("pbt");

@@ -66,6 +66,7 @@ Json options_to_json(const TuneOptions& options) {
                {"reduction", options.reduction},
                {"best", options.best}};
   if (options.trials_at_first) json["trials_at_first"] = *options.trials_at_first;
+  if (options.forget_frees) json["forget_frees"] = true;
   return json;
 }
 
@@ -95,6 +96,7 @@ Result<TuneOptions> options_from_json(const Json& json) {
   options.reduction =
       static_cast<int>(std::clamp<int64_t>(get_int(json, "reduction", 3), -1, 1 << 20));
   options.best = get_bool(json, "best");
+  options.forget_frees = get_bool(json, "forget_frees");
   return options;
 }
 

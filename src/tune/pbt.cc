@@ -110,14 +110,17 @@ class PbtTuner : public MethodTuner {
     if (!slot) return;
     const bool replace = may_replace();
     if (trial.state == Trial::State::forgotten) {
-      slot->state = !replace                ? Slot::State::finished
-                    : slot->was_replacement ? Slot::State::vacated
-                                            : Slot::State::empty;
-      starts_.erase(trial.id);
+      vacate(*slot);
     } else if (slot->state == Slot::State::taken) {
       bool failed = trial.state == Trial::State::failed;
       slot->state = failed && replace ? Slot::State::vacated : Slot::State::finished;
     }
+  }
+
+  void on_revised(const Trial& trial) override {
+    if (trial.state != Trial::State::forgotten || !table().options().forget_frees) return;
+    Slot* slot = slot_of(trial.id);
+    if (slot && slot->state == Slot::State::finished) vacate(*slot);
   }
 
   Json save_method() const override {
@@ -185,13 +188,24 @@ class PbtTuner : public MethodTuner {
     return static_cast<size_t>(waiting) < room();
   }
 
+  // The place of a trial that was taken back.
+  void vacate(Slot& slot) {
+    starts_.erase(slot.id);
+    slot.state = !may_replace()         ? Slot::State::finished
+                 : slot.was_replacement ? Slot::State::vacated
+                                        : Slot::State::empty;
+  }
+
   // How many trials may still begin. Known points are none of those that are planned.
   size_t room() const {
     const uint64_t planned = table().options().trials;
     if (planned == 0) return SIZE_MAX;
     const auto& trials = table().trials();
-    const auto begun = static_cast<uint64_t>(std::count_if(
-        trials.begin(), trials.end(), [](const Trial& trial) { return !trial.added; }));
+    const bool frees = table().options().forget_frees;
+    const auto begun =
+        static_cast<uint64_t>(std::count_if(trials.begin(), trials.end(), [&](const Trial& trial) {
+          return !trial.added && !(frees && trial.state == Trial::State::forgotten);
+        }));
     return planned - std::min(planned, begun);
   }
 

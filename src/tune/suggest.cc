@@ -217,6 +217,7 @@ Result<Json> Suggester::init(const Json& request) {
     return invalid("\"parameters\" is missing", "as in {\"x\": {\"min\": 0, \"max\": 1}}");
   BATON_ASSIGN(Space space, space_from_json(*parameters));
   BATON_ASSIGN(TuneOptions options, options_from_json(request));
+  options.forget_frees = true;
   BATON_ASSIGN(auto tuner, make_tuner(space, options));
   BATON_TRY(check_method(request, options));
   if (const Json* stop_early = find(request, "stop_early")) {

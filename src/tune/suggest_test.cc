@@ -121,6 +121,38 @@ TEST_F(Conversation, GoesOnWhereAConditionAsksForZero) {
             R"({"ok":true})");
 }
 
+TEST_F(Conversation, WhatIsForgottenUsesUpNoneOfThePlan) {
+  for (const char* method : {"pbt", "asha", "hyperband"}) {
+    Suggester one;
+    one.answer(dump_json({{"op", "init"},
+                          {"method", method},
+                          {"max_step", 3},
+                          {"trials", 4},
+                          {"parallel", 4},
+                          {"parameters", {{"x", {{"min", 0}, {"max", 1}}}}}}));
+    auto say = [&one](const Json& line) { return *parse_json(one.answer(dump_json(line)), "it"); };
+    int id = 1;
+    for (; id <= 4; ++id) {
+      ASSERT_EQ(say({{"op", "ask"}})["id"], id) << method;
+      ASSERT_EQ(say({{"op", "forget"}, {"id", id}})["ok"], true) << method;
+    }
+    const Json state = say({{"op", "save"}})["state"];
+    Suggester loaded;
+    loaded.answer(dump_json({{"op", "load"}, {"state", state}}));
+    for (; id <= 8; ++id) {
+      const std::string asked = one.answer(R"({"op":"ask"})");
+      ASSERT_EQ((*parse_json(asked, "it"))["id"], id) << method << ": " << asked;
+      EXPECT_EQ(loaded.answer(R"({"op":"ask"})"), asked) << method;
+    }
+    EXPECT_EQ(say({{"op", "ask"}})["wait"], true) << method;
+    // What had come to its end before it was taken back, too.
+    ASSERT_EQ(say({{"op", "report"}, {"id", 8}, {"step", 3}, {"value", 1}})["verdict"],
+              std::string(method) == "pbt" ? "stop" : "pause");
+    ASSERT_EQ(say({{"op", "forget"}, {"id", 8}})["ok"], true) << method;
+    EXPECT_EQ(say({{"op", "ask"}})["id"], 9) << method;
+  }
+}
+
 TEST_F(Conversation, ExplainsImportance) {
   say(kInit);
   EXPECT_EQ(suggester_.answer(R"({"op":"importance"})"), R"({"importance":[]})");

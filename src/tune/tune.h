@@ -47,6 +47,9 @@ struct TuneOptions {
   int64_t min_step = 1;
   int reduction = 3;
   bool best = false;  // by reports a trial is as good as the best of them, else as the last
+  // Whether forget() gives one of `trials` back to pbt. A sweep, whose stopped trials have been
+  // used up, must not have a place kept for one that it will never begin.
+  bool forget_frees = false;
 };
 
 // A trial as given out by ask().
