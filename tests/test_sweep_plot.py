@@ -134,3 +134,19 @@ def test_pages_with_nothing_or_one_value_to_draw(cli):
     sweep_spec(cli, "exit 1; : $BATON_PARAM_X")
     cli("sweep", "--trials", "2", check=1)
     assert plot(cli).draw() == {"message": "No trial has a value yet.", "drawn": []}
+
+
+@pytest.mark.parametrize("values", [("0.9", "0.9000000000000001"), ("1e308", "-1e308"), ("1.7e308", "1e308"), ("0", "5e-324"),
+                                    ("1e-310", "2e-310"), ("-0.5", "-0.5000000000000001")])
+@pytest.mark.parametrize("goal", ["minimize", "maximize"])
+def test_every_pair_of_values_is_drawn_inside_the_picture(cli, values, goal):
+    program = f'[ $BATON_PARAM_X = 1 ] && v={values[0]} || v={values[1]}; echo "{{\\"loss\\": $v}}" >> $BATON_METRICS_FILE'
+    sweep_spec(cli, program, parameters="{x: [1, 2]}")
+    cli("sweep", "--set", "sweep.method=grid", "--set", f"sweep.metric={{name: loss, goal: {goal}}}")
+    drawn = plot(cli).draw()["drawn"]
+    assert sum(e["tag"] == "circle" for e in drawn) == 4
+    assert not [e for e in drawn if "NaN" in json.dumps(e) or "Infinity" in json.dumps(e)]
+    heights = [float(e["cy"]) for e in drawn if e["tag"] == "circle" and e["where"] == "time"]
+    assert all(0 <= y <= 290 for y in heights)
+    if values[1] == "-1e308":
+        assert abs(heights[0] - heights[1]) > 100

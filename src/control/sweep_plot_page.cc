@@ -28,7 +28,9 @@ const trials = data.trials, dims = data.parameters, metric = data.metric || 'val
 const done = trials.filter(t => t.value !== null);
 // Paused trials have no value, but what they have reported is shown beside those of the others.
 const shown = trials.filter(t => t.value !== null || t.paused_at !== undefined);
-const worth = t => t.value !== null ? t.value : t.paused_at;
+// The largest numbers are drawn in a unit in which their differences are numbers too.
+const unit = shown.some(t => Math.abs(t.value ?? t.paused_at) > 1e300) ? 1e301 : 1;
+const worth = t => (t.value ?? t.paused_at) / unit;
 const values = shown.map(worth);
 const low = Math.min(...values), high = Math.max(...values);
 const worstFirst = (a, b) => data.maximize ? a - b : b - a;
@@ -40,8 +42,11 @@ const ns = 'http://www.w3.org/2000/svg';
 const node = (tag, attributes, parent, text) => { const e = document.createElementNS(ns, tag);
   for (const k in attributes) e.setAttribute(k, attributes[k]); if (text !== undefined) e.textContent = text;
   parent.append(e); return e; };
-const number = x => typeof x !== 'number' ? String(x) : x !== 0 && Math.abs(x) < 1e-3 ?
+const number = x => typeof x !== 'number' || !Number.isFinite(Number(x.toPrecision(4))) ? String(x) : x !== 0 && Math.abs(x) < 1e-3 ?
   Number(x.toPrecision(4)).toExponential() : String(Number(x.toPrecision(4)));
+// In the unit of worth(), which can be too large for a number when written out.
+const level = v => { if (unit === 1 || v === 0) return number(v);
+  const [digits, power] = Number(v.toPrecision(4)).toExponential().split('e'); return `${digits}e+${Number(power) + 301}`; };
 const canvas = (id, w, h) => node('svg', {viewBox: `0 0 ${w} ${h}`, role: 'img'}, document.getElementById(id));
 
 // The scale of the values ends at round numbers. A run that diverged would flatten all others: what is far worse than
@@ -49,13 +54,17 @@ const canvas = (id, w, h) => node('svg', {viewBox: `0 0 ${w} ${h}`, role: 'img'}
 const tidy = x => Number(x.toPrecision(12));
 const stepOf = span => { const ten = 10 ** Math.floor(Math.log10(span / 4)), part = span / 4 / ten;
   return ten * (part <= 1 ? 1 : part <= 2 ? 2 : part <= 5 ? 5 : 10); };
+function ends(min, max) {
+  const step = stepOf(max - min);
+  return [tidy(Math.floor(min / step) * step), tidy(Math.ceil(max / step) * step)];
+}
 function scale() {
   const best = data.maximize ? high : low, reach = 4 * Math.abs(sorted[Math.floor(sorted.length / 4)] - best);
   const near = values.filter(v => reach === 0 || Math.abs(v - best) <= reach);
-  let [min, max] = [Math.min(...near), Math.max(...near)];
-  if (!(max > min)) { const around = Math.abs(best) / 10 || 1; min = best - around; max = best + around; }
-  const step = stepOf(max - min);
-  return {name: metric, min: tidy(Math.floor(min / step) * step), max: tidy(Math.ceil(max / step) * step)};
+  let [min, max] = ends(Math.min(...near), Math.max(...near));
+  // Also where they differ by less than the digits of an axis tell.
+  if (!(max > min)) { const around = Math.abs(best) > 1e-300 ? Math.abs(best) / 10 : 1; [min, max] = ends(best - around, best + around); }
+  return {name: metric, label: level, min, max};
 }
 const value = shown.length ? scale() : null;
 const beyond = t => worth(t) < value.min || worth(t) > value.max;
@@ -75,7 +84,7 @@ function ticks(d) {
     for (let e = first; e <= last; e += skip) inner.push(Number('1e' + e)); }
   else { const step = Math.max(stepOf(d.max - d.min), d.whole ? 1 : 0);
     for (let k = Math.ceil(d.min / step); k * step <= d.max; k++) inner.push(tidy(k * step)); }
-  return [d.min, ...inner.filter(v => place(d, v) > .07 && place(d, v) < .93), d.max].map(v => [place(d, v), number(v)]);
+  return [d.min, ...inner.filter(v => place(d, v) > .07 && place(d, v) < .93), d.max].map(v => [place(d, v), (d.label || number)(v)]);
 }
 // Cut to about so many pixels; the whole text shows when pointed at.
 function label(attributes, parent, text, width) {
@@ -111,10 +120,10 @@ function overTime() {
   for (const i of new Set([0, done.length - 1])) node('text', {x: x(i), y: h - 26, 'text-anchor': 'middle'}, s, String(i + 1));
   const order = [...done].sort((a, b) => a.closed < b.closed ? -1 : a.closed > b.closed ? 1 : a.trial - b.trial);
   let best = null, path = '';
-  order.forEach((t, i) => { best = best === null ? t.value : data.maximize ? Math.max(best, t.value) : Math.min(best, t.value);
+  order.forEach((t, i) => { best = best === null ? worth(t) : data.maximize ? Math.max(best, worth(t)) : Math.min(best, worth(t));
     path += i ? `H${x(i)}V${y(best)}` : `M${x(i)} ${y(best)}`; });
   node('path', {d: path, class: 'best'}, s);
-  order.forEach((t, i) => dot(s, t, x(i), y(t.value), 3.5));
+  order.forEach((t, i) => dot(s, t, x(i), y(worth(t)), 3.5));
   const far = done.filter(beyond).length;
   node('text', {x: w / 2, y: h - 6, 'text-anchor': 'middle'}, s, 'trials with a value, in the order in which they ended; the line is the best so far' +
     (far ? `; ${far} far worse, at the edge` : ''));
@@ -150,7 +159,7 @@ function slices() {
     const central = [...all].sort((a, b) => Math.abs(a[0] - .5) - Math.abs(b[0] - .5))[0];
     const few = all.length > most ? [all[0], central, all[all.length - 1]] : all;
     for (const [p, t] of few) label({x: x(p), y: h - 22, 'text-anchor': 'middle'}, s, t, (w - 70) / few.length - 4);
-    for (const v of [value.min, value.max]) node('text', {x: 38, y: y(v) + 4, 'text-anchor': 'end'}, s, number(v));
+    for (const v of [value.min, value.max]) node('text', {x: 38, y: y(v) + 4, 'text-anchor': 'end'}, s, level(v));
     for (const t of shown) { const p = place(d, t.params[d.name]);
       // Choices are spread a little, so that trials do not hide each other.
       if (p !== null) dot(s, t, x(p) + (d.choices ? (t.trial * 7919 % 17 - 8) * Math.min(1, 8 / d.choices.length) : 0), y(worth(t)), 3); }

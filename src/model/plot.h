@@ -1,8 +1,8 @@
 // Pictures of metrics: for a terminal, and as a file.
 //
 // Series of one kind ("train_loss", "val_loss") share a panel; each kind has its own axis. What is
-// not finite is left out; long series are thinned so that every peak stays; a logarithmic axis is
-// used where a linear one would hide most of the values.
+// not finite, or beyond 1e300, is left out; long series are thinned so that every peak stays; a
+// logarithmic axis is used where a linear one would hide most of the values.
 #pragma once
 
 #include <string>

@@ -138,6 +138,12 @@ std::vector<Panel> panels_of(const std::vector<MetricSeries>& series) {
   return panels;
 }
 
+std::string why_no_panels(const std::vector<MetricSeries>& series) {
+  const bool reported = std::any_of(series.begin(), series.end(),
+                                    [](const auto& one) { return !one.points.empty(); });
+  return reported ? "no value is a number from -1e300 to 1e300" : "";
+}
+
 Points thin(const Points& points, size_t most) {
   if (points.size() <= most) return points;
   size_t stretches = std::max<size_t>(most / 4, 1);

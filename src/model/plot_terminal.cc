@@ -198,7 +198,10 @@ std::string terminal_plot(const std::vector<MetricSeries>& series, const Termina
   bounded.width = std::clamp(style.width, 30, 1000);
   bounded.height = std::clamp(style.height, 5, 200);
   auto panels = panels_of(series);
-  if (panels.empty()) return "no metrics to plot yet\n";
+  if (panels.empty()) {
+    const std::string why = why_no_panels(series);
+    return why.empty() ? "no metrics to plot yet\n" : "nothing to plot: " + why + "\n";
+  }
   std::string out;
   for (size_t i = 0; i < std::min(panels.size(), kMostPanels); ++i)
     out += (i ? "\n" : "") + PanelPicture(panels[i], bounded).text();

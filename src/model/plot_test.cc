@@ -90,7 +90,10 @@ TEST(TerminalPlot, ColorsOnlyWhereAsked) {
 TEST(Plots, SayWhenThereIsNothing) {
   double nan = std::numeric_limits<double>::quiet_NaN();
   EXPECT_EQ(terminal_plot({}, {}), "no metrics to plot yet\n");
-  EXPECT_EQ(terminal_plot({{"a", {{0, nan}, {nan, 0}}}}, {}), "no metrics to plot yet\n");
+  EXPECT_EQ(terminal_plot({{"a", {}}}, {}), "no metrics to plot yet\n");
+  for (double value : {nan, 1e308, -1e308})
+    EXPECT_EQ(terminal_plot({{"a", {{0, value}, {nan, 0}}}}, {}),
+              "nothing to plot: no value is a number from -1e300 to 1e300\n");
   EXPECT_NE(svg_plot({}, "x").find("No metrics were reported."), std::string::npos);
 }
 
