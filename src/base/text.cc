@@ -190,6 +190,17 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+std::string shortened(std::string_view text) {
+  size_t end = std::min<size_t>(text.size(), 60);
+  while (end > 0 && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80)
+    --end;
+  return printable(text.substr(0, end)) + (end < text.size() ? "…" : "");
+}
+
+std::string counted(uint64_t count, const std::string& noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
 bool is_utf8(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
     size_t length = utf8_length(text, i);

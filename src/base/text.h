@@ -32,8 +32,13 @@ std::string iso_time_ms(int64_t unix_ms);
 std::optional<std::string> did_you_mean(std::string_view word,
                                         const std::vector<std::string>& candidates);
 
+// "1 trial", "2 trials": of a noun whose plural has an s.
+std::string counted(uint64_t count, const std::string& noun);
+
 // Makes text from outside safe to print: invalid UTF-8, control and escape bytes become \xNN.
 std::string printable(std::string_view text);
+// The same, cut after 60 bytes: what somebody else wrote must not hide the sentence around it.
+std::string shortened(std::string_view text);
 bool is_utf8(std::string_view text);
 
 // POSIX shell quoting, only where needed.

@@ -54,10 +54,10 @@ class Checker {
   // `path` is what follows the parameter's name; `message` follows both.
   void fail(const Dimension& dimension, const std::vector<std::string>& path,
             const std::string& message) {
-    SpaceProblem problem{{dimension.name}, printable(dimension.name)};
+    SpaceProblem problem{{dimension.name}, shortened(dimension.name)};
     for (const auto& part : path) {
       problem.path.push_back(part);
-      problem.message += "." + printable(part);
+      problem.message += "." + shortened(part);
     }
     problem.message += " " + message;
     problems_.push_back(std::move(problem));
@@ -68,7 +68,7 @@ class Checker {
       problems_.push_back(
           {{dimension.name},
            fmt::format("\"{}\" cannot be a parameter's name; use letters, digits and _ - .",
-                       printable(dimension.name))});
+                       shortened(dimension.name))});
   }
 
   void check_choices(const Dimension& dimension) {
@@ -189,7 +189,7 @@ class Checker {
       for (const auto& choice : other.choices)
         if (choice.is_string()) texts.push_back(choice.get<std::string>());
       fail(dimension, {"when", other.name},
-           fmt::format("is {}, but {} is {}{}", value_text(value), printable(other.name),
+           fmt::format("is {}, but {} is {}{}", value_text(value), shortened(other.name),
                        domain_text(other),
                        value.is_string() ? near_text(value.get<std::string>(), texts) : ""));
     }
@@ -215,9 +215,9 @@ class Checker {
     }
     way.erase(way.begin(), std::find(way.begin(), way.end(), at));
     std::string shown;
-    for (size_t i : way) shown += printable(space_.dimensions[i].name) + " → ";
+    for (size_t i : way) shown += shortened(space_.dimensions[i].name) + " → ";
     fail(space_.dimensions[at], {"when"},
-         "leads back to itself: " + shown + printable(space_.dimensions[at].name));
+         "leads back to itself: " + shown + shortened(space_.dimensions[at].name));
   }
 
   std::vector<std::string> names() const {

@@ -36,7 +36,7 @@ class DimensionReader {
  private:
   // `message` follows the name of the parameter and the member.
   void fail(const std::string& member, const std::string& message) {
-    std::string shown = printable(dimension_.name);
+    std::string shown = shortened(dimension_.name);
     if (member.empty())
       problems_.push_back({{dimension_.name}, shown + " " + message});
     else
@@ -65,10 +65,10 @@ class DimensionReader {
   void unknown(const std::string& key) {
     std::string hint = near_text(key, kMembers);
     if (hint.empty()) hint = fmt::format("; a parameter takes {}", fmt::join(kMembers, ", "));
-    std::string shown = printable(dimension_.name);
+    std::string shown = shortened(dimension_.name);
     problems_.push_back(
         {{dimension_.name, key},
-         fmt::format("{} has an unknown member \"{}\"{}", shown, printable(key), hint)});
+         fmt::format("{} has an unknown member \"{}\"{}", shown, shortened(key), hint)});
   }
 
   void read_range(const Json& json) {

@@ -54,10 +54,7 @@ std::string value_text(const Json& value) {
   if (value.is_array()) return "a list";
   if (value.is_object()) return "an object";
   std::string text = dump_json(value);
-  if (text.size() <= 60) return printable(text);
-  size_t end = 60;
-  while ((static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
-  return printable(text.substr(0, end)) + "…";
+  return shortened(text);
 }
 
 std::string domain_text(const Dimension& dimension) {
@@ -76,7 +73,7 @@ std::string domain_text(const Dimension& dimension) {
 
 std::string near_text(const std::string& word, const std::vector<std::string>& candidates) {
   auto near = did_you_mean(word, candidates);
-  return near ? fmt::format("; did you mean \"{}\"?", printable(*near)) : "";
+  return near ? fmt::format("; did you mean \"{}\"?", shortened(*near)) : "";
 }
 
 AxisRange axis_range(const Dimension& dimension) {
@@ -154,9 +151,9 @@ Status check_params(const Space& space, const Params& params) {
     const std::string& name = params[i].first;
     if (std::find(names.begin(), names.end(), name) == names.end())
       return Error{Code::invalid,
-                   "there is no parameter " + printable(name) + near_text(name, names), ""};
+                   "there is no parameter " + shortened(name) + near_text(name, names), ""};
     if (find_param(params, name) != &params[i].second)
-      return Error{Code::invalid, "parameter " + printable(name) + " is given twice", ""};
+      return Error{Code::invalid, "parameter " + shortened(name) + " is given twice", ""};
   }
   for (size_t i = 0; i < space.dimensions.size(); ++i) {
     const Dimension& dimension = space.dimensions[i];

@@ -27,7 +27,7 @@ Error too_long(size_t limit) {
 
 std::string near_of(const std::string& word, const std::vector<std::string>& known) {
   auto near = did_you_mean(word, known);
-  return near ? "did you mean \"" + printable(*near) + "\"?"
+  return near ? "did you mean \"" + shortened(*near) + "\"?"
               : fmt::format("known are {}", fmt::join(known, ", "));
 }
 
@@ -36,7 +36,7 @@ Status check_members(const Json& object, const std::string& what,
                      const std::vector<std::string>& known) {
   for (const auto& [key, value] : object.items())
     if (std::find(known.begin(), known.end(), key) == known.end())
-      return invalid(fmt::format("{} takes no member \"{}\"", what, printable(key)),
+      return invalid(fmt::format("{} takes no member \"{}\"", what, shortened(key)),
                      near_of(key, known));
   return {};
 }
@@ -177,7 +177,7 @@ Result<Json> Suggester::dispatch(const Json& request) {
   if (!op || !op->is_string()) return invalid("\"op\" is missing", "as in {\"op\":\"ask\"}");
   const auto name = op->get<std::string>();
   if (std::find(kOperations.begin(), kOperations.end(), name) == kOperations.end())
-    return invalid(fmt::format("there is no operation \"{}\"", printable(name)),
+    return invalid(fmt::format("there is no operation \"{}\"", shortened(name)),
                    near_of(name, kOperations));
   if (name == "init") return init(request);
   if (name == "load") return load(request);

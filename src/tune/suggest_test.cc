@@ -121,6 +121,25 @@ TEST_F(Conversation, GoesOnWhereAConditionAsksForZero) {
             R"({"ok":true})");
 }
 
+TEST_F(Conversation, WhatIsLongIsNotRepeatedInFull) {
+  say(kInit);
+  say(R"({"op":"ask"})");
+  const std::string name(5000, 'x');
+  for (const Json& line : {Json{{"op", name}}, Json{{"op", "tell"}, {"id", 1}, {name, 1}},
+                           Json{{"op", "add"}, {"params", {{name, 1}}}, {"value", 1}}}) {
+    const std::string said = error(dump_json(line));
+    EXPECT_NE(said.find("xxx…"), std::string::npos) << said.substr(0, 200);
+    EXPECT_LE(said.size(), 200u);
+  }
+  Suggester other;
+  for (const char* key : {"method", "acquisition", "goal"}) {
+    const Json init{{"op", "init"}, {key, name}, {"parameters", {{"x", {1, 2}}}}};
+    EXPECT_LE(other.answer(dump_json(init)).size(), 250u) << key;
+  }
+  const Json init{{"op", "init"}, {"parameters", {{name + " ", {1, 2}}}}};
+  EXPECT_LE(other.answer(dump_json(init)).size(), 250u);
+}
+
 TEST_F(Conversation, WhatIsForgottenUsesUpNoneOfThePlan) {
   for (const char* method : {"pbt", "asha", "hyperband"}) {
     Suggester one;
