@@ -17,6 +17,10 @@ void read_store(SpecReader& in, const YamlNode& node, const std::string& path, s
   if (is_url(store) && may_hold_secret(store))
     return in.fail(node.place,
                    path + " has a secret in its URL; credentials come from the environment");
+  if (starts_with(store, "~"))
+    return in.fail(node.place, path + " is " + describe(node) +
+                                   ", and only a shell knows what ~ stands for; write the "
+                                   "directory out, as /home/me/store");
   bool bucket = is_url(store) && is_bucket_scheme(url_scheme(store));
   if (!bucket && !starts_with(store, "/")) in.expected(node, path, expected);
 }
@@ -45,7 +49,7 @@ Result<Config> read_config(const std::string& path) {
   auto text = read_file(path, kMaxConfig);
   if (text.is(Code::not_found)) return config;
   if (!text.ok()) return text.error();
-  SpecReader in(printable(path), {}, *text);
+  SpecReader in(printable(path), {}, *text, "config file");
   YamlNode root;
   if (auto problem = parse_yaml(*text, root)) {
     in.fail(problem->place, problem->message);

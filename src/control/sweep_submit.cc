@@ -75,11 +75,14 @@ Status check_used(const Job& base) {
   search.look_into(*base.spec.code);
   if (search.missing().empty()) return {};
   const std::string& name = search.missing().front();
+  auto text = read_file(base.spec_file);
   return Error{
       Code::invalid,
-      fmt::format("{}: sweep.parameters.{} is never used: neither the command nor any file in {} "
-                  "mentions it",
-                  printable(base.spec_file), name, printable(*base.spec.code)),
+      fmt::format(
+          "{}: sweep.parameters.{} is never used: neither the command nor any file in {} "
+          "mentions it",
+          place_in_spec(text.ok() ? *text : "", base.spec_file, {"sweep", "parameters", name}),
+          name, printable(*base.spec.code)),
       fmt::format(
           "write ${{{0}}} in the command, or, if the program reads it in a way that does not "
           "name it, give {0} a value in params too",

@@ -66,6 +66,22 @@ Spec read_spec(const YamlNode& root, SpecReader& in) {
   return spec;
 }
 
+std::string place_in_spec(const std::string& text, const std::string& file,
+                          const std::vector<std::string>& path) {
+  YamlNode root;
+  if (parse_yaml(text, root)) return printable(file);
+  const YamlNode* node = &root;
+  Place place;
+  for (const auto& name : path) {
+    const YamlNode* next = node->is_map() ? node->find(name) : nullptr;
+    if (!next) return printable(file);
+    for (const auto& key : node->keys)
+      if (key.name == name) place = key.place;
+    node = next;
+  }
+  return fmt::format("{}:{}:{}", printable(file), place.line, place.column);
+}
+
 Result<Spec> parse_spec(const std::string& text, const std::string& file,
                         const std::vector<Override>& overrides) {
   std::vector<std::string> names;

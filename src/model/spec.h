@@ -74,6 +74,11 @@ struct Override {
 Result<Spec> parse_spec(const std::string& text, const std::string& file,
                         const std::vector<Override>& overrides);
 
+// "FILE:3:5", where the key that `path` leads to stands in a spec's text; `file` alone where it
+// does not stand there.
+std::string place_in_spec(const std::string& text, const std::string& file,
+                          const std::vector<std::string>& path);
+
 // "key=value" → Override.
 Result<Override> parse_override(const std::string& text);
 

@@ -19,12 +19,6 @@ std::string lower_case(std::string text) {
   return text;
 }
 
-std::string shortened(const std::string& text) {
-  size_t end = std::min<size_t>(text.size(), 60);
-  while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
-  return printable(text.substr(0, end)) + (end < text.size() ? "…" : "");
-}
-
 // "12000" ms → "12s": whole units only, as a user would write it.
 std::string duration_text(int64_t ms) {
   static const std::pair<int64_t, const char*> kUnits[] = {
@@ -59,8 +53,11 @@ std::string suggestion(const std::string& word, const std::vector<std::string>& 
 }
 
 SpecReader::SpecReader(std::string file, std::vector<std::string> overrides,
-                       std::string_view source)
-    : file_(std::move(file)), source_(source), overrides_(std::move(overrides)) {}
+                       std::string_view source, std::string whole)
+    : file_(std::move(file)),
+      source_(source),
+      overrides_(std::move(overrides)),
+      whole_(std::move(whole)) {}
 
 Place SpecReader::find(const Place& value, const std::string& reference) const {
   if (value.line <= 0 || value.override_index >= 0 || reference.empty()) return value;
@@ -115,7 +112,7 @@ Error SpecReader::error(Code code) const {
 void SpecReader::read_map(const YamlNode& node, const std::string& path, const Fields& fields) {
   if (node.is_null()) return;
   if (!node.is_map())
-    return expected(node, path.empty() ? "the spec" : path, "a map (\"key: value\" lines)");
+    return expected(node, path.empty() ? "the " + whole_ : path, "a map (\"key: value\" lines)");
   for (size_t i = 0; i < node.keys.size(); ++i) {
     const YamlKey& key = node.keys[i];
     auto field = std::find_if(fields.begin(), fields.end(),
@@ -128,7 +125,8 @@ void SpecReader::read_map(const YamlNode& node, const std::string& path, const F
     for (const auto& f : fields) known.push_back(f.first);
     std::string hint = suggestion(key.name, known);
     if (hint.empty())
-      hint = fmt::format("; {} takes {}", path.empty() ? "a spec" : path, fmt::join(known, ", "));
+      hint =
+          fmt::format("; {} takes {}", path.empty() ? "a " + whole_ : path, fmt::join(known, ", "));
     fail(key.place, fmt::format("unknown key \"{}\"{}{}", shortened(key.name),
                                 path.empty() ? "" : " in " + path, hint));
   }

@@ -27,7 +27,9 @@ class SpecReader {
 
   // `file` names the text in errors; `overrides` are the names of the overrides that
   // Place::override_index counts; `source` is the text itself, and outlives the reader.
-  SpecReader(std::string file, std::vector<std::string> overrides, std::string_view source = {});
+  // `whole`: what the text is.
+  SpecReader(std::string file, std::vector<std::string> overrides, std::string_view source = {},
+             std::string whole = "spec");
 
   void fail(const Place& place, const std::string& message);
   // Where a parameter's reference "${lr}" stands in the value that begins at `value`; `value`
@@ -74,6 +76,7 @@ class SpecReader {
   std::string file_;
   std::string_view source_;
   std::vector<std::string> overrides_;
+  std::string whole_;
   std::vector<std::string> errors_;
 };
 

@@ -14,9 +14,6 @@
 namespace baton {
 namespace {
 
-constexpr int kMaxTrials = 1'000'000;
-constexpr int kMaxParallel = 10'000;
-constexpr int64_t kMaxTimeMs = 3650LL * 86'400'000;
 constexpr int64_t kMaxSteps = 1'000'000'000'000;
 
 template <class Value>
@@ -102,7 +99,7 @@ void read_target(SpecReader& in, const YamlNode& node, Path path, std::optional<
 
 void read_budget(SpecReader& in, const YamlNode& node, Path path, SweepSpec& sweep) {
   in.read_map(node, path,
-              {{"time", in.duration(1, kMaxTimeMs, sweep.time_ms)},
+              {{"time", in.duration(1, kMaxSweepMs, sweep.time_ms)},
                {"target", in.part(read_target, sweep.target)}});
 }
 
@@ -202,6 +199,12 @@ void check_method(SpecReader& in, const YamlNode& node, Path path, const SweepSp
   for (const auto& problem : method_problems(options))
     in.fail(place(node.find(problem.member) ? problem.member.c_str() : "method"),
             path + "." + problem.message);
+  for (const auto& dimension : sweep.space.dimensions)
+    if (sweep.method == "grid" && dimension.kind == Dimension::Kind::real && dimension.step == 0)
+      in.fail(place_of(node, {"parameters", dimension.name}),
+              fmt::format("{}.parameters.{} has no step, but a grid needs its points; give it a "
+                          "step, or list its values as choices",
+                          path, dimension.name));
   if (sweep.trials == 0 && sweep.method != "grid" && sweep.time_ms == 0 && !sweep.target)
     in.fail(node.place, fmt::format("{0} would never end; say how many {0}.trials to run, or give "
                                     "{0}.budget a time or a target",
@@ -235,6 +238,11 @@ const std::vector<std::string>& sweep_methods() {
   static const std::vector<std::string> kMethods = {"bayes",  "tpe",  "sobol",     "grid",
                                                     "random", "asha", "hyperband", "pbt"};
   return kMethods;
+}
+
+const std::vector<std::string>& sweep_acquisitions() {
+  static const std::vector<std::string> kAcquisitions = {"logei", "thompson"};
+  return kAcquisitions;
 }
 
 bool method_learns(const std::string& method) {
@@ -283,7 +291,9 @@ void read_sweep(SpecReader& in, const YamlNode& node, Path path, std::optional<S
               {{"metric", in.part(read_metric, sweep)},
                {"method", choice(in, sweep_methods(),
                                  [&](size_t index) { sweep.method = sweep_methods()[index]; })},
-               {"acquisition", in.text("the name of an acquisition function", sweep.acquisition)},
+               {"acquisition",
+                choice(in, sweep_acquisitions(),
+                       [&](size_t index) { sweep.acquisition = sweep_acquisitions()[index]; })},
                {"trials", in.integer(1, kMaxTrials, sweep.trials)},
                {"parallel", in.integer(1, kMaxParallel, sweep.parallel)},
                {"parameters", in.part(read_parameters, sweep.space)},

@@ -141,6 +141,13 @@ INSTANTIATE_TEST_SUITE_P(
         Slip{"no_acquisition",
              std::string(kX) + "  method: tpe\n  acquisition: logei\n  parameters: {x: [1, 2]}\n",
              "s.yaml:6:16: sweep.acquisition goes with bayes only, not with tpe"},
+        Slip{"unknown_acquisition",
+             std::string(kX) + "  acquisition: logie\n  parameters: {x: [1, 2]}\n",
+             "s.yaml:5:16: sweep.acquisition is \"logie\", expected one of logei, thompson; did "
+             "you mean \"logei\"?"},
+        Slip{"grid_without_points", "  method: grid\n  parameters:\n    x: {min: 0, max: 1}\n",
+             "s.yaml:5:8: sweep.parameters.x has no step, but a grid needs its points; give it a "
+             "step, or list its values as choices"},
         Slip{"duplicate_text", std::string(kX) + "  parameters: {x: [1, \"1\"]}\n",
              "s.yaml:5:23: sweep.parameters.x.choices.1 repeats 1, as a program is given the same "
              "text for both; name each choice once"},
@@ -153,6 +160,14 @@ INSTANTIATE_TEST_SUITE_P(
             "s.yaml:5:27: the command has ${x}, but x is not there in every trial; give it a value "
             "for the others in params"}),
     [](const auto& slip) { return slip.param.name; });
+
+TEST(SpecSweep, AKeyIsFoundWhereItStands) {
+  const std::string text = "command: p\nsweep:\n  parameters: {x: [1], kind: [a]}\n";
+  EXPECT_EQ(place_in_spec(text, "s.yaml", {"sweep", "parameters", "kind"}), "s.yaml:3:24");
+  EXPECT_EQ(place_in_spec(text, "s.yaml", {"sweep", "parameters", "y"}), "s.yaml");
+  EXPECT_EQ(place_in_spec(text, "s.yaml", {"command", "x"}), "s.yaml");
+  EXPECT_EQ(place_in_spec("{", "s.yaml", {"sweep"}), "s.yaml");
+}
 
 TEST(SpecSweep, AnythingIsReferredToByNameOrVariable) {
   std::string sweep = "sweep: {method: grid, parameters: {x-y: [1, 2]}}\n";

@@ -12,6 +12,10 @@
 
 namespace baton {
 
+constexpr int kMaxTrials = 1'000'000;  // of a sweep
+constexpr int kMaxParallel = 10'000;
+constexpr int64_t kMaxSweepMs = 3650LL * 86'400'000;
+
 // Stops trials that are clearly worse than the others at the same step (tune/stop_early.h).
 struct StopEarly {
   int after = 2;      // trials that must have come to a step before others are stopped there
@@ -43,6 +47,8 @@ struct SweepSpec {
 
 // The methods that a spec can name.
 const std::vector<std::string>& sweep_methods();
+// What `acquisition` can name, for the method bayes.
+const std::vector<std::string>& sweep_acquisitions();
 // Whether the method only makes sense with a metric, and whether it looks at reports on the way.
 bool method_learns(const std::string& method);
 bool method_has_budgets(const std::string& method);

@@ -1,5 +1,3 @@
-#include "tune/bayes.h"
-
 #include <algorithm>
 #include <numeric>
 #include <set>
@@ -178,11 +176,6 @@ std::optional<Point> Bayes::suggest(const std::vector<Observation>& observations
 }
 
 }  // namespace
-
-const std::vector<std::string>& bayes_acquisitions() {
-  static const std::vector<std::string> kNames = {"logei", "thompson"};
-  return kNames;
-}
 
 TunerPtr make_bayes(Space space, TuneOptions options) {
   return std::make_unique<Bayes>(std::move(space), std::move(options));

@@ -1,11 +1,10 @@
-#include "tune/bayes.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
 #include <set>
 
+#include "model/sweep_spec.h"
 #include "tune/codec.h"
 #include "tune/rng.h"
 #include "tune/targets.h"
@@ -38,7 +37,7 @@ TuneOptions options(uint64_t seed = 1, const std::string& acquisition = "") {
 }
 
 TEST(Bayes, EachAcquisitionFindsTheMinimum) {
-  std::vector<std::string> acquisitions = bayes_acquisitions();
+  std::vector<std::string> acquisitions = sweep_acquisitions();
   acquisitions.emplace_back();
   for (const std::string& acquisition : acquisitions) {
     auto tuner = test_tuner(test_space(kPlane), options(1, acquisition));

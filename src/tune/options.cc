@@ -4,7 +4,6 @@
 
 #include "base/text.h"
 #include "model/sweep_spec.h"
-#include "tune/bayes.h"
 
 namespace baton {
 namespace {
@@ -18,7 +17,7 @@ Error unknown(const std::string& what, const std::string& word,
     hint = "one of";
     for (const std::string& name : known) hint += (&name == known.data() ? " " : ", ") + name;
   }
-  return {Code::invalid, "unknown " + what + " \"" + printable(word) + "\"", hint};
+  return {Code::invalid, "unknown " + what + " \"" + shortened(word) + "\"", hint};
 }
 
 // Reads an integer that must not be negative.
@@ -38,7 +37,7 @@ Status read_count(const Json& json, const char* key, uint64_t& into) {
 Status check_grid(const Space& space) {
   for (const Dimension& dimension : space.dimensions) {
     if (dimension.kind == Dimension::Kind::real && dimension.step == 0) {
-      return Error{Code::invalid, "a grid over " + printable(dimension.name) + " needs its points",
+      return Error{Code::invalid, "a grid over " + shortened(dimension.name) + " needs its points",
                    "give it a step, or list its values as choices"};
     }
   }
@@ -111,7 +110,7 @@ Status check_options(const Space& space, const TuneOptions& options) {
     return Error{Code::invalid, problems.front().message, ""};
   }
   if (!options.acquisition.empty()) {
-    const auto& known = bayes_acquisitions();
+    const auto& known = sweep_acquisitions();
     if (std::find(known.begin(), known.end(), options.acquisition) == known.end()) {
       return unknown("acquisition", options.acquisition, known);
     }
