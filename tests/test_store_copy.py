@@ -40,7 +40,7 @@ def test_from_a_directory_to_a_bucket_and_back(cloud):
     cloud("resume", jobs[1], env=env, check=3)
     copy(cloud, bucket, store)
     assert len(cloud.show(jobs[1])["attempts"]) == 2
-    assert cloud("store", "copy", store, store, check=1).stderr.count("name two different ones") == 1
+    assert cloud("store", "copy", store, store, check=2).stderr.count("name two different ones") == 1
 
 
 def test_what_differs_is_left_and_named(cli):
@@ -74,6 +74,20 @@ def test_code_of_the_same_name_and_size_is_compared(cloud):
     for other in (cloud.dir / "other", bucket):
         assert f"holds a different code/{code.parent.name}/{code.name}, and nothing is overwritten" in copy(cloud, store, other, check=1).stderr
     assert next((cloud.dir / "other").glob("code/??/*")).read_bytes() == good
+
+
+def test_a_store_is_not_copied_into_itself(cli):
+    cli("run", cli.spec(PROGRAM))
+    store = cli.dir / "home" / "store"
+    (cli.dir / "link").symlink_to(store)
+    for a, b in ((store, store / "x"), (store / "x", store), (store, cli.dir / "link" / "x" / "y"), (store, cli.dir)):
+        assert "lies inside" in cli("store", "copy", a, b, check=2).stderr, (a, b)
+    for a, b in ((store, store), (store, f"{store}/"), (cli.dir / "link", store)):
+        assert "both stores are" in cli("store", "copy", a, b, check=2).stderr, (a, b)
+    assert not (store / "x").exists()
+    for a, b in (("s3://b/p", "s3://b/p/q"), ("s3://b/p/q", "s3://b"), ("gs://b", "gs://b/p")):
+        assert "lies inside" in cli("store", "copy", a, b, check=2).stderr, (a, b)
+    copy(cli, store, cli.dir / "home" / "store2")
 
 
 def test_a_place_that_was_only_tried_holds_no_store(cli):

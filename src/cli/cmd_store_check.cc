@@ -61,6 +61,25 @@ Result<std::optional<Tried>> try_bucket(Context& context) {
   return std::optional(std::move(tried));
 }
 
+size_t damage_in(const std::vector<Finding>& findings) {
+  size_t damage = 0;
+  for (const auto& finding : findings) damage += finding.harmless ? 0 : 1;
+  return damage;
+}
+
+std::string summary_text(const std::vector<Finding>& findings) {
+  const size_t damage = damage_in(findings);
+  size_t unknown = 0;
+  for (const auto& finding : findings)
+    unknown += finding.harmless && finding.kind == kUnknownObject ? 1 : 0;
+  const size_t leftovers = findings.size() - damage - unknown;
+  std::string text = damage > 0 ? fmt::format("{} damaged", damage) : "nothing is damaged";
+  if (leftovers > 0)
+    text += ", " + counted(leftovers, "leftover") + " that `baton store gc` removes";
+  if (unknown > 0) text += ", " + counted(unknown, "unknown object") + " that baton leaves alone";
+  return text + "\n";
+}
+
 // Of the store that --store names.
 Result<int> check_named(Context& context) {
   BATON_ASSIGN(auto tried, try_bucket(context));
@@ -77,8 +96,7 @@ Result<int> check_named(Context& context) {
                   [&](uint64_t done) { progress.update("checking", done, 0, "bytes"); });
   progress.finish("");
   if (!findings) return findings.error();
-  size_t damage = 0;
-  for (const auto& finding : *findings) damage += finding.harmless ? 0 : 1;
+  const size_t damage = damage_in(*findings);
   if (context.arguments.has("--json")) {
     report["damaged"] = damage;
     report["findings"] = describe(*findings);
@@ -91,12 +109,7 @@ Result<int> check_named(Context& context) {
     context.terminal.print(kind + "  " + printable(finding.key) + "\n    " +
                            printable(finding.meaning) + "\n");
   }
-  size_t leftovers = findings->size() - damage;
-  std::string text = damage > 0 ? fmt::format("{} damaged", damage) : "nothing is damaged";
-  if (leftovers > 0)
-    text += fmt::format(", {} {} that `baton store gc` removes", leftovers,
-                        leftovers == 1 ? "leftover" : "leftovers");
-  context.terminal.print(text + "\n");
+  context.terminal.print(summary_text(*findings));
   return damage > 0 ? kExitError : 0;
 }
 

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/session.h"
@@ -10,18 +12,54 @@
 namespace baton {
 namespace {
 
-Result<std::unique_ptr<ObjectStore>> open_at(Context& context, const std::string& word) {
-  BATON_ASSIGN(Settings settings, load_settings(context.parts.environment, word));
-  return context.parts.open_store(settings.store, join_path(settings.home, "buckets"));
+// Where a store is, whichever way that is written.
+struct Place {
+  std::string path;     // a directory, or a bucket and its prefix
+  std::string service;  // of a bucket: at which address
+};
+
+Result<Place> find_place(Context& context, const std::string& store) {
+  if (!is_bucket_url(store)) {
+    std::error_code none;
+    const auto real = std::filesystem::weakly_canonical(store, none);
+    return Place{none ? store : real.string(), ""};
+  }
+  BATON_ASSIGN(auto bucket,
+               open_bucket(store, {context.parts.environment, context.parts.clock, ""}));
+  return Place{bucket->name(), bucket->identity().substr(bucket->name().size())};
+}
+
+bool lies_in(const std::string& inner, const std::string& outer) {
+  return starts_with(inner, outer == "/" ? outer : outer + "/");
+}
+
+// A copy into itself would find what it has just written.
+Status check_apart(const Place& from, const Place& to) {
+  const std::string &a = from.path, &b = to.path;
+  if (from.service != to.service) return {};
+  if (a == b)
+    return Error{Code::invalid, "both stores are " + printable(a), "name two different ones"};
+  if (!lies_in(a, b) && !lies_in(b, a)) return {};
+  return Error{Code::invalid,
+               fmt::format("{} lies inside {}", printable(lies_in(a, b) ? a : b),
+                           printable(lies_in(a, b) ? b : a)),
+               "name two stores of which neither holds the other"};
 }
 
 Result<int> copy(Context& context) {
   set_talk(context);
-  const std::string a = context.arguments.text("FROM"), b = context.arguments.text("TO");
-  BATON_ASSIGN(auto from, open_at(context, a));
-  BATON_ASSIGN(auto to, open_at(context, b));
-  if (from->name() == to->name())
-    return Error{Code::invalid, "both stores are " + from->name(), "name two different ones"};
+  const auto& environment = context.parts.environment;
+  BATON_ASSIGN(Settings a, load_settings(environment, context.arguments.text("FROM")));
+  BATON_ASSIGN(Settings b, load_settings(environment, context.arguments.text("TO")));
+  BATON_ASSIGN(Place from_place, find_place(context, a.store));
+  BATON_ASSIGN(Place to_place, find_place(context, b.store));
+  if (Status apart = check_apart(from_place, to_place); !apart.ok()) {
+    context.terminal.fail(apart.error());
+    return kExitUsage;
+  }
+  const std::string buckets = join_path(a.home, "buckets");
+  BATON_ASSIGN(auto from, context.parts.open_store(a.store, buckets));
+  BATON_ASSIGN(auto to, context.parts.open_store(b.store, buckets));
   TerminalProgress progress(context.terminal);
   CopyOptions options;
   options.progress = [&](uint64_t objects, uint64_t bytes) {
@@ -40,9 +78,9 @@ Result<int> copy(Context& context) {
   } else {
     for (const auto& line : copied->refused) context.terminal.insist(printable(line));
     context.terminal.print(fmt::format(
-        "{} jobs and {} sweeps are whole in {}: {} objects copied ({}), {} were there\n",
-        copied->jobs, copied->sweeps, to->name(), copied->objects, human_size(copied->bytes),
-        copied->present));
+        "{} and {} are whole in {}: {} copied ({}), {} were there\n", counted(copied->jobs, "job"),
+        counted(copied->sweeps, "sweep"), to->name(), counted(copied->objects, "object"),
+        human_size(copied->bytes), copied->present));
   }
   return copied->refused.empty() ? 0 : kExitError;
 }

@@ -53,7 +53,7 @@ class JobCheck {
     explain_missing_record();
     for (const auto& [name, size] : objects_)
       if (!known_name(name))
-        leftover(facts_, prefix_ + name, "unknown object",
+        leftover(facts_, prefix_ + name, kUnknownObject,
                  "baton writes nothing of this name and never reads it");
     if (facts_.recorded && !facts_.cut_off) {
       check_streams(objects_, facts_);
@@ -108,7 +108,7 @@ class JobCheck {
       if (!starts_with(name, "events/")) continue;
       auto number = event_number(prefix_ + name);
       if (!number) {
-        leftover(facts_, prefix_ + name, "unknown object",
+        leftover(facts_, prefix_ + name, kUnknownObject,
                  "its name is none of an event, and it is never read");
         continue;
       }

@@ -42,14 +42,13 @@ void check_stream(const JobObjects& objects, const std::string& stream, JobFacts
     uint64_t offset = 0;
     if (parts.size() != 3 || parts[2].size() != 12 || !parse(parts[1], attempt) || attempt < 1 ||
         !parse(parts[2], offset)) {
-      add(name, "unknown object", "its name is none of a chunk, and it is never read", true);
+      add(name, kUnknownObject, "its name is none of a chunk, and it is never read", true);
       continue;
     }
     if (attempt != of) next = start_of(facts, stream, attempt);
     of = attempt;
     if (facts.readable && attempt > facts.summary.attempt) {
-      add(name, "unknown object", fmt::format("job {} has no attempt {}", facts.id, attempt),
-          false);
+      add(name, kUnknownObject, fmt::format("job {} has no attempt {}", facts.id, attempt), false);
       continue;
     }
     if (offset != next)

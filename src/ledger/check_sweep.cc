@@ -82,7 +82,7 @@ class SweepCheck {
                  starts_with(name, "beats/") || starts_with(name, "data/");
     if (!known)
       findings_.push_back(
-          {key, "unknown object", "baton writes nothing of this name and never reads it", true});
+          {key, kUnknownObject, "baton writes nothing of this name and never reads it", true});
   }
 
   Status read_events() {
@@ -131,7 +131,7 @@ Status check_sweeps(ObjectStore& store, const CheckOptions& options, std::vector
         if (is_job_id(id) && ends_with(entry.key, "/"))
           ids.push_back(id);
         else
-          findings.push_back({entry.key, "unknown object",
+          findings.push_back({entry.key, kUnknownObject,
                               "its name is none of a sweep, and it is never read", true});
         return true;
       }));

@@ -123,12 +123,15 @@ Status restore_code(ObjectStore& store, const std::string& object, const std::st
 // Removes code snapshots that no job refers to, safely beside submitters.
 Result<Collected> collect_code(ObjectStore& store);
 
+// The kind of what baton has not written: nothing removes it.
+inline constexpr const char* kUnknownObject = "unknown object";
+
 // One finding of `baton store check`.
 struct Finding {
   std::string key;        // object concerned
   std::string kind;       // "corrupt blob", "missing blob", "gap in events", …
   std::string meaning;    // what it means for which job, and what to do
-  bool harmless = false;  // leftovers that gc removes
+  bool harmless = false;  // leftovers, which gc removes, and unknown objects
 };
 // Reads everything and verifies it (blobs too when `deep`).
 Result<std::vector<Finding>> check_store(ObjectStore& store, bool deep,

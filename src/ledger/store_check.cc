@@ -63,7 +63,9 @@ class StoreCheck {
     };
     const bool there = holds("baton.json");
     // Somebody's files, not a store.
-    if (!there && !holds("jobs/") && !holds("sweeps/")) return status.error();
+    if (!there && !holds("jobs/") && !holds("sweeps/"))
+      return Error{Code::corrupt, status.error().message,
+                   "it is no store of baton's: name the directory or prefix that is one"};
     damage(
         "baton.json", there ? "damaged format file" : "missing format file",
         fmt::format("no command but this one works on the store ({}); put back {{\"format\": {}}}",
@@ -76,8 +78,7 @@ class StoreCheck {
       static const std::set<std::string> kKnown = {"baton.json", "jobs/",  "code/",
                                                    "active/",    "index/", "sweeps/"};
       if (!kKnown.contains(entry.key))
-        leftover(entry.key, "unknown object",
-                 "baton writes nothing of this name and never reads it");
+        leftover(entry.key, kUnknownObject, "baton writes nothing of this name and never reads it");
       return true;
     });
   }
@@ -104,21 +105,20 @@ class StoreCheck {
   }
 
   void unknown_marker(const std::string& key) {
-    leftover(key, "unknown object", "its name is none of a marker, and listings pass over it");
+    leftover(key, kUnknownObject, "its name is none of a marker, and listings pass over it");
   }
 
   Status check_jobs() {
     std::set<std::string> ids;
-    BATON_TRY(for_each_object(store_, "jobs/", {.limit = 10'000, .directories = true},
-                              [&](const ObjectInfo& entry) {
-                                std::string id = split(entry.key, '/')[1];
-                                if (is_job_id(id) && ends_with(entry.key, "/"))
-                                  ids.insert(id);
-                                else
-                                  leftover(entry.key, "unknown object",
-                                           "its name is none of a job, and it is never read");
-                                return true;
-                              }));
+    BATON_TRY(for_each_object(
+        store_, "jobs/", {.limit = 10'000, .directories = true}, [&](const ObjectInfo& entry) {
+          std::string id = split(entry.key, '/')[1];
+          if (is_job_id(id) && ends_with(entry.key, "/"))
+            ids.insert(id);
+          else
+            leftover(entry.key, kUnknownObject, "its name is none of a job, and it is never read");
+          return true;
+        }));
     for (const std::string& id : ids) {
       auto finished = newest_entry(id);
       BATON_ASSIGN(JobFacts facts, check_job(store_, id, finished, options_));
@@ -223,7 +223,7 @@ class StoreCheck {
                  "a garbage collection is going on or was cut off; at worst that snapshot is "
                  "stored once more");
       } else if (code_hash(name).empty() || object.key != code_key(name)) {
-        leftover(object.key, "unknown object",
+        leftover(object.key, kUnknownObject,
                  "its name is none of a code snapshot, and it is never read");
       } else {
         standing.insert(object.key);

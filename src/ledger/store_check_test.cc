@@ -433,6 +433,7 @@ TEST(StoreCheckPlaces, SomebodysFilesAreNoStore) {
   auto findings = check_store(*store, true, nullptr);
   ASSERT_TRUE(findings.is(Code::corrupt));
   EXPECT_NE(findings.error().message.find("holds thesis/"), std::string::npos);
+  EXPECT_EQ(findings.error().hint.find("store check"), std::string::npos) << "that was just tried";
 }
 
 }  // namespace
