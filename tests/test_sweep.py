@@ -241,6 +241,9 @@ def test_a_finished_sweep_is_extended(cli):
     cli("sweep", "--trials", "3")
     first = results(cli)
     assert "--trials N" in cli("sweep", "resume", "latest", check=1).stderr
+    for total in ("3", "2"):
+        assert "give more than 3" in cli("sweep", "resume", "latest", "--trials", total, check=1).stderr
+    assert "the total, more than 3" in cli("sweep", "stop", "latest", check=1).stderr
     cli("sweep", "resume", "latest", "--trials", "6")
     trials = results(cli)
     assert len(trials) == 6 and trials[:3] == first

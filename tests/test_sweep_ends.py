@@ -195,3 +195,94 @@ def test_a_target_that_is_no_number_is_refused(cli):
         done = cli("sweep", "resume", "latest", "--trials", "2", f"--target={target}", check=2)
         assert "--target expects a number" in done.stderr
     assert len(results(cli)) == 1
+
+
+def interrupted_sweep(cli, program="[ $BATON_TRIAL -gt 2 ] && sleep 60\necho \"{\\\"loss\\\": $BATON_PARAM_X}\" >> $BATON_METRICS_FILE"):
+    """One whose process was killed when two of its trials had ended and others ran."""
+    sweep_spec(cli, program, extra="preemption: {grace: 1s}\n")
+    process = cli.start("sweep", "--trials", "6")
+    cli.wait(lambda: len([t for t in trials_of(cli) if t["state"] == "value"]) == 2
+             and [t for t in trials_of(cli) if running(cli, t)], "two trials done and another running")
+    return process
+
+
+def test_a_listing_knows_what_a_killed_process_said_last(cli):
+    process = interrupted_sweep(cli)
+    process.kill()
+    process.wait()
+    (line,) = cli.json("sweep", "ls")
+    shown = cli.json("sweep", "show", "latest")
+    assert line["abandoned"] and (line["closed"], line["trials"]) == (2, shown["trials"])
+    assert line["best"] == shown["best"]["value"]
+    for words in (["sweep", "ls"], ["ps"]):
+        assert "2/6" in cli(*words).stdout
+    cli("sweep", "stop", "latest")
+
+
+def test_a_total_below_what_was_begun_is_refused(cli):
+    process = interrupted_sweep(cli)
+    process.send_signal(signal.SIGINT)
+    process.wait(60)
+    begun = len(results(cli))
+    said = cli("sweep", "resume", "latest", "--trials", "1", check=2).stderr
+    assert f"--trials 1 is less than what sweep {cli.json('sweep', 'ls')[0]['id']} has begun already: {begun} trials" in said
+    assert f"give more than {begun}" in said and cli.json("sweep", "show", "latest")["max_trials"] == 6
+
+
+def test_a_closed_terminal_is_recorded_as_such(cli):
+    process = interrupted_sweep(cli)
+    process.send_signal(signal.SIGHUP)
+    process.wait(60)
+    assert cli.json("sweep", "show", "latest")["reason"] == "the terminal was closed"
+    assert "terminal was closed" in cli.show(results(cli)[-1]["job"])["reason"]
+
+
+def test_a_damaged_record_is_named(cli):
+    sweep_spec(cli, name="c2")
+    cli("sweep", "--trials", "1")
+    sweep_spec(cli, name="c1")
+    cli("sweep", "--trials", "1")
+    (line,) = [one for one in cli.json("sweep", "ls") if one["name"] == "c1"]
+    record = cli.dir / "home" / "store" / "sweeps" / line["id"] / "sweep.json"
+    record.chmod(0o600)
+    record.write_text("{")
+    said = cli("sweep", "show", "c1", check=1).stderr
+    assert f"the record of sweep {line['id']}" in said and "there is no sweep" not in said
+
+
+def test_a_sweep_and_a_job_are_told_apart(cli):
+    sweep_spec(cli, name="kk")
+    cli("sweep", "--trials", "1")
+    for command in ("show", "logs", "stop", "metrics", "rm"):
+        said = cli(command, "kk", check=1).stderr
+        assert "kk is a sweep, and no job" in said and "baton sweep show kk" in said, said
+    for command in ("show", "results", "stop", "rm"):
+        said = cli("sweep", command, "kk+1", check=1).stderr
+        assert "kk+1 is a job, and no sweep" in said and "baton show kk+1" in said, said
+    assert "there is no job \"zzz\"" in cli("show", "zzz", check=1).stderr
+
+
+def test_a_value_for_what_is_searched_is_refused(cli):
+    sweep_spec(cli)
+    said = cli("sweep", "--set", "params.x=0.5", check=2).stderr
+    assert "--set params.x gives x a value, but the sweep searches it" in said and "sweep.parameters.x=[0.5]" in said
+    assert cli.json("sweep", "ls") == []
+    cli("run", "--set", "params.x=0.5")
+    cli("sweep", "--set", "sweep.parameters.x=[0.5]", "--trials", "1")
+    assert results(cli)[0]["params"] == {"x": 0.5}
+
+
+def test_one_is_one_trial(cli):
+    spec = sweep_spec(cli)
+    out = cli("sweep", "--trials", "1").stdout
+    assert ": 1 trial by random" in out and "1/1 trial done" in out
+    assert "with 1 known trial of sweep" not in out
+    assert "begins with 1 known trial of sweep" in cli("sweep", spec, "--trials", "1", "--warm-from", "latest").stderr
+    assert "is complete, with 1 trial\n" in cli("sweep", "resume", "latest", check=1).stderr
+
+
+def test_a_parameter_that_nothing_mentions_is_marked_where_it_stands(cli):
+    spec = sweep_spec(cli, parameters="{x: {min: 0, max: 1}, kind: [a, b]}")
+    line = next(n for n, text in enumerate(spec.read_text().splitlines(), 1) if "kind" in text)
+    said = cli("sweep", check=2).stderr
+    assert f"baton.yaml:{line}:" in said and "sweep.parameters.kind is never used" in said

@@ -1,5 +1,6 @@
 #include <cstdint>
 #include <ctime>
+#include <optional>
 
 #include "base/text.h"
 #include "cli/commands.h"
@@ -52,12 +53,16 @@ std::string table(Context& context, const std::vector<Listed>& jobs) {
 struct Listing {
   std::vector<Listed> jobs;
   std::vector<SweepLine> sweeps;  // for people: --json and --ids list jobs
+  std::optional<Error> none;      // why nothing could be listed: there is no store yet
 };
 
 Result<Listing> read_listing(Context& context) {
   Listing listing;
   auto session = open_session(context);
-  if (session.is(Code::not_found)) return listing;
+  if (session.is(Code::not_found)) {
+    listing.none = session.error();
+    return listing;
+  }
   if (!session) return session.error();
   bool all = context.arguments.has("--all");
   BATON_ASSIGN(listing.jobs, list_jobs(*session->ledger, all ? SIZE_MAX : kNewest, all));
@@ -70,6 +75,8 @@ Result<Listing> read_listing(Context& context) {
 Result<int> run(Context& context) {
   BATON_ASSIGN(Listing listing, read_listing(context));
   const auto& jobs = listing.jobs;
+  const char* usual = "there are no jobs yet; `baton run` runs one";
+  if (listing.none) tell_nothing_stored(context, *listing.none, usual);
   if (context.arguments.has("--json")) {
     Json json = Json::array();
     for (const auto& job : jobs) json.push_back(describe(job));
@@ -79,7 +86,7 @@ Result<int> run(Context& context) {
     for (const auto& job : jobs) ids += job.line.id + "\n";
     context.terminal.print(ids);
   } else if (jobs.empty() && listing.sweeps.empty()) {
-    context.terminal.say("there are no jobs yet; `baton run` runs one");
+    if (!listing.none) context.terminal.say(usual);
   } else {
     if (!listing.sweeps.empty()) context.terminal.print(sweeps_table(context, listing.sweeps));
     if (!listing.sweeps.empty() && !jobs.empty()) context.terminal.print("\n");

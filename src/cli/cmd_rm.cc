@@ -7,7 +7,7 @@ namespace baton {
 namespace {
 
 Status remove(Context& context, Session& session, const std::string& word) {
-  BATON_ASSIGN(std::string id, session.ledger->resolve(word));
+  BATON_ASSIGN(std::string id, resolve_job(session, word));
   BATON_TRY(session.ledger->remove_job(id));
   BATON_TRY(remove_tree(agent_log_file(session.settings.home, id)));
   context.terminal.say("removed job " + id);

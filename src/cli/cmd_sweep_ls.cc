@@ -11,7 +11,9 @@ namespace {
 Result<int> run(Context& context) {
   std::vector<SweepLine> lines;
   auto session = open_session(context);
+  const char* usual = "there are no sweeps yet; `baton sweep SPEC` starts one";
   if (!session && !session.is(Code::not_found)) return session.error();
+  if (!session) tell_nothing_stored(context, session.error(), usual);
   if (session) {
     SweepLedger sweeps(*session->store, context.parts.clock);
     BATON_ASSIGN(lines, sweeps.list(SIZE_MAX));
@@ -23,7 +25,7 @@ Result<int> run(Context& context) {
     for (const auto& line : lines) ids += line.id + "\n";
     context.terminal.print(ids);
   } else if (lines.empty()) {
-    context.terminal.say("there are no sweeps yet; `baton sweep SPEC` starts one");
+    if (session) context.terminal.say(usual);
   } else {
     context.terminal.print(sweeps_table(context, lines));
   }

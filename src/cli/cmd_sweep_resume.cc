@@ -68,6 +68,20 @@ Status check_limits(const SweepHistory& history, SweepEvent limits) {
                            target ? "a better one" : "more, counted from its beginning")};
 }
 
+std::string more_than(size_t trials) {
+  return fmt::format("--trials is the total: give more than {}", trials);
+}
+
+// Code::invalid when the sweep has begun more trials than `limits` would have in all.
+Status check_total(const SweepHistory& history, const SweepEvent& limits) {
+  const size_t begun = history.state().trials.size();
+  if (!limits.trials || static_cast<size_t>(*limits.trials) >= begun) return {};
+  return Error{Code::invalid,
+               fmt::format("--trials {} is less than what sweep {} has begun already: {}",
+                           *limits.trials, history.sweep().base.id, counted(begun, "trial")),
+               more_than(begun)};
+}
+
 Result<int> run(Context& context) {
   set_talk(context);
   auto limits = limits_asked_for(context);
@@ -82,10 +96,16 @@ Result<int> run(Context& context) {
   bool done = state.ended && state.outcome == SweepOutcome::complete;
   bool more = limits->trials && *limits->trials > static_cast<int>(state.trials.size());
   if (done && !more && state.open.empty())
-    return Error{Code::invalid,
-                 fmt::format("sweep {} is complete, with {} trials{}", id, state.trials.size(),
-                             state.reason.empty() ? "" : ": " + printable(state.reason)),
-                 "`baton sweep resume " + id + " --trials N` adds trials to it"};
+    return Error{
+        Code::invalid,
+        fmt::format("sweep {} is complete, with {}{}", id, counted(state.trials.size(), "trial"),
+                    state.reason.empty() ? "" : ": " + printable(state.reason)),
+        limits->trials ? more_than(state.trials.size())
+                       : "`baton sweep resume " + id + " --trials N` adds trials to it"};
+  if (auto total = check_total(history, *limits); !total.ok()) {
+    context.terminal.fail(total.error());
+    return kExitUsage;
+  }
   BATON_TRY(check_limits(history, *limits));
   return extend_or_drive(context, session, history, *limits);
 }

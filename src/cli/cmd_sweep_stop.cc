@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "cli/commands.h"
 #include "cli/drive_sweep.h"
 
@@ -30,9 +32,11 @@ Result<int> run(Context& context) {
   if (history.state().ended)
     return Error{
         Code::invalid, "sweep " + id + " has ended already",
-        "`baton sweep resume " + id +
-            (history.state().outcome == SweepOutcome::complete ? " --trials N` adds trials to it"
-                                                               : "` continues it")};
+        history.state().outcome == SweepOutcome::complete
+            ? fmt::format("`baton sweep resume {} --trials N` adds trials to it, where N is the "
+                          "total, more than {}",
+                          id, history.state().trials.size())
+            : "`baton sweep resume " + id + "` continues it"};
   SweepEvent event;
   event.type = SweepEventType::stop_requested;
   event.reason = "asked for with baton sweep stop";

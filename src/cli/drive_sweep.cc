@@ -15,14 +15,16 @@
 namespace baton {
 namespace {
 
-Result<std::optional<int>> count_option(const Context& context, const std::string& name) {
+Result<std::optional<int>> count_option(const Context& context, const std::string& name, int most) {
   if (!context.arguments.has(name)) return std::optional<int>();
   std::string text = context.arguments.text(name);
   int value = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 1)
+  if (error != std::errc() || end != text.data() + text.size() || value < 1 || value > most)
     return Error{Code::invalid,
-                 name + " is " + shell_quote(printable(text)) + ", expected a number from 1", ""};
+                 fmt::format("{} is {}, expected a whole number from 1 to {}", name,
+                             shell_quote(printable(text)), most),
+                 ""};
   return std::optional(value);
 }
 
@@ -70,12 +72,12 @@ Option target_option() { return {"--target", "", "VALUE", "end when a trial is a
 
 Result<SweepEvent> limits_asked_for(const Context& context) {
   SweepEvent event;
-  BATON_ASSIGN(event.trials, count_option(context, "--trials"));
-  BATON_ASSIGN(event.parallel, count_option(context, "--parallel"));
+  BATON_ASSIGN(event.trials, count_option(context, "--trials", kMaxTrials));
+  BATON_ASSIGN(event.parallel, count_option(context, "--parallel", kMaxParallel));
   if (context.arguments.has("--time")) {
     event.time_ms = parse_duration_ms(context.arguments.text("--time"));
-    if (!event.time_ms || *event.time_ms < 1)
-      return Error{Code::invalid, "--time expects a duration such as 30m or 6h", ""};
+    if (!event.time_ms || *event.time_ms < 1 || *event.time_ms > kMaxSweepMs)
+      return Error{Code::invalid, "--time expects a duration such as 30m or 6h, 3650d at most", ""};
   }
   if (context.arguments.has("--target")) {
     std::string text = context.arguments.text("--target");
@@ -91,9 +93,8 @@ Result<SweepEvent> limits_asked_for(const Context& context) {
 
 Result<SweepHistory> open_sweep(Session& session, const std::string& word,
                                 SweepHistory::Listener listener) {
-  SweepLedger sweeps(*session.store, session.ledger->clock());
-  BATON_ASSIGN(std::string id, sweeps.resolve(word));
-  return sweeps.open(id, std::move(listener));
+  BATON_ASSIGN(std::string id, resolve_sweep(session, word));
+  return SweepLedger(*session.store, session.ledger->clock()).open(id, std::move(listener));
 }
 
 Result<int> drive_sweep(Context& context, Session& session, const Sweep& sweep,

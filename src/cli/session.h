@@ -25,8 +25,16 @@ Result<Session> open_unchecked_session(Context& context);
 // Opens the store, making it when absent: for `run` and `submit`.
 Result<Session> make_session(Context& context);
 
+// The id of the job or sweep that a word names. Code::not_found also tells when it names one of the
+// others.
+Result<std::string> resolve_job(Session& session, const std::string& word);
+Result<std::string> resolve_sweep(Session& session, const std::string& word);
 // The job that the argument JOB names.
 Result<History> open_job(Session& session, const std::string& word);
+
+// For listings: says what `error`, of open_session(), does where a store was named, which may be a
+// slip, and else, as far as say() does, `usual`.
+void tell_nothing_stored(Context& context, const Error& error, const std::string& usual);
 
 // Opens what data comes from, and what results go to, with this process's environment.
 OpenBucket data_opener(Parts& parts);

@@ -42,7 +42,7 @@ Result<Settings> load_settings(const Environment& environment, const std::string
       {store_option, "--store"},
       {value_of(environment, "BATON_STORE"), "BATON_STORE"},
       {config.store, file},
-      {join_path(settings.home, "store"), "the default"}};
+      {join_path(settings.home, "store"), kDefaultStore}};
   const auto& first = *std::find_if(std::begin(places), std::end(places),
                                     [](const auto& place) { return !place.first.empty(); });
   const char* of = first.second == "BATON_STORE" ? ", BATON_STORE," : "";

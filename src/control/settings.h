@@ -13,12 +13,14 @@ namespace baton {
 // A variable of the environment by name, or none.
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 
+inline constexpr const char* kDefaultStore = "the default";
+
 struct Settings {
   std::string home;        // $BATON_HOME, else ${XDG_DATA_HOME:-~/.local/share}/baton; absolute
   std::string store;       // `store_option`, else $BATON_STORE, else the config file's, else
                            // HOME/store; absolute, or a URL
   std::string store_from;  // which of these, for people: "--store", "BATON_STORE",
-                           // "/…/config.yaml", "the default"
+                           // "/…/config.yaml", kDefaultStore
   uint64_t data_cache_bytes = 0;  // $BATON_DATA_CACHE, else the config file's, else 100 GiB
 };
 

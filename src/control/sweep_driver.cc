@@ -152,7 +152,7 @@ Status SweepDriver::on_news(const TrialRunner::News& news) {
     // Recorded first, so that jobs that end now are known to have been stopped with the sweep.
     SweepEvent event;
     event.type = SweepEventType::stop_requested;
-    event.reason = "stopped by Ctrl-C";
+    event.reason = news.hung_up ? "the terminal was closed" : "stopped by Ctrl-C";
     if (!state().stop_requested) BATON_TRY(append(event));
     parts_.runner.stop_all();
   }

@@ -33,7 +33,8 @@ class FakeAgents : public TrialRunner {
   void release_all() override { waiting_.clear(); }
   Result<News> wait(int64_t) override {
     News news;
-    if (waiting_.empty()) return news;
+    std::swap(news, first_news);
+    if (waiting_.empty() || news.stop) return news;
     auto [trial, job] = waiting_.front();
     waiting_.pop_front();
     run(trial, job);
@@ -47,6 +48,7 @@ class FakeAgents : public TrialRunner {
   std::function<Outcome(uint64_t trial, int start)> outcome = [](uint64_t, int) {
     return Outcome::succeeded;
   };
+  News first_news;  // what the first wait() gives, beside trials that ended
   std::string name = "loss";
   // What the program of a trial with this parameter reports, one value a step.
   std::function<std::vector<std::string>(uint64_t trial, const std::string& x)> values =
@@ -148,6 +150,17 @@ TEST_F(Driver, RunsAllTrialsAndNoMoreThanWantedAtOnce) {
   EXPECT_EQ(agents_.most, 2u);
   for (const auto& trial : now.trials)
     EXPECT_DOUBLE_EQ(*trial.value, trial.params[0].second.get<double>());
+}
+
+TEST_F(Driver, WhoStoppedItIsRecorded) {
+  for (bool hung_up : {false, true}) {
+    begin(kSpec);
+    agents_.first_news.stop = true;
+    agents_.first_news.hung_up = hung_up;
+    ASSERT_TRUE(drive().ok());
+    EXPECT_EQ(state().outcome, SweepOutcome::stopped);
+    EXPECT_EQ(state().reason, hung_up ? "the terminal was closed" : "stopped by Ctrl-C");
+  }
 }
 
 TEST_F(Driver, APreemptedTrialIsStartedAgainAndCountsOnce) {

@@ -38,7 +38,7 @@ class TrialAgents : public TrialRunner {
     return {};
   }
 
-  void stop_all() override { signal_all(SIGINT); }
+  void stop_all() override { signal_all(stopped_by_); }
   void release_all() override { signal_all(SIGTERM); }
 
   std::string log_path(const std::string& job) const override {
@@ -83,19 +83,23 @@ class TrialAgents : public TrialRunner {
     return !agent.ours || agent.child.wait(0).has_value();
   }
 
-  void read_signals(News& news) const {
+  void read_signals(News& news) {
     signalfd_siginfo info{};
     while (signals_ >= 0 && ::read(signals_, &info, sizeof info) == sizeof info) {
-      if (info.ssi_signo == SIGTERM)
+      if (info.ssi_signo == SIGTERM) {
         news.leave = true;
-      else
-        news.stop = true;
+        continue;
+      }
+      stopped_by_ = info.ssi_signo == SIGHUP ? SIGHUP : SIGINT;
+      news.stop = true;
+      news.hung_up = stopped_by_ == SIGHUP;
     }
   }
 
   const std::string self_path_;
   const LaunchRequest request_;
   const int signals_;
+  int stopped_by_ = SIGINT;
   std::map<uint64_t, Agent> agents_;
 };
 

@@ -16,6 +16,7 @@ class TrialRunner {
   struct News {
     std::vector<uint64_t> ended;  // trials whose agents are gone
     bool stop = false;            // Ctrl-C, or the terminal was closed: stop the sweep
+    bool hung_up = false;         // with stop: it was the terminal
     bool leave = false;           // SIGTERM: this machine goes, hand everything over
   };
   virtual ~TrialRunner() = default;
@@ -23,8 +24,8 @@ class TrialRunner {
   virtual Status start(uint64_t trial, const std::string& job) = 0;
   // Watches an agent of this machine that an earlier driver started. Code::not_found: it is gone.
   virtual Status adopt(uint64_t trial, int64_t pid, uint64_t pid_start) = 0;
-  // Asks all agents to commit and end their jobs as stopped (Ctrl-C), or to hand them over
-  // (SIGTERM).
+  // Asks all agents to commit and end their jobs as stopped (as this process was: Ctrl-C, or the
+  // terminal was closed), or to hand them over (SIGTERM).
   virtual void stop_all() = 0;
   virtual void release_all() = 0;
   // Where the agent of a job writes what it has to say.

@@ -139,6 +139,17 @@ Result<bool> SweepLedger::exists(const std::string& id) {
   return true;
 }
 
+// Of one whose record is damaged too, so that it is found and told of; "" when nothing names it.
+std::string SweepLedger::name_of(const std::string& id) {
+  auto bytes = store_.get(sweep_key(id), kMaxSweepBytes);
+  auto sweep = bytes.ok() ? decode_sweep(*bytes, "sweep " + id) : Result<Sweep>(bytes.error());
+  if (sweep.ok()) return sweep->base.spec.name;
+  auto first = store_.get(sweep_event_key(id, 1), kMaxEventBytes);
+  auto created =
+      first.ok() ? decode_sweep_event(*first, "event 1") : Result<SweepEvent>(first.error());
+  return created.ok() ? created->name : "";
+}
+
 Result<std::string> SweepLedger::resolve(const std::string& word) {
   if (is_job_id(word)) {
     BATON_ASSIGN(bool there, exists(word));
@@ -150,14 +161,13 @@ Result<std::string> SweepLedger::resolve(const std::string& word) {
     BATON_ASSIGN(bool there, exists(id));
     if (!there) continue;
     if (word == "latest") return id;
-    auto bytes = store_.get(sweep_key(id), kMaxSweepBytes);
-    auto sweep = bytes.ok() ? decode_sweep(*bytes, "sweep " + id) : Result<Sweep>(bytes.error());
-    if (sweep.ok() && sweep->base.spec.name == word) return id;
+    const std::string name = name_of(id);
+    if (!name.empty() && name == word) return id;
     if (!word.empty() && (starts_with(id, word) || starts_with(last_part(id), word)))
       prefixed.push_back(id);
     words.push_back(id);
     words.emplace_back(last_part(id));
-    if (sweep.ok()) words.push_back(sweep->base.spec.name);
+    if (!name.empty()) words.push_back(name);
   }
   if (prefixed.size() == 1) return prefixed[0];
   if (prefixed.size() > 1) {
@@ -201,7 +211,10 @@ SweepLine SweepLedger::line_of(const std::string& id) {
   driver.pid = get_int(*json, "pid");
   driver.pid_start = static_cast<uint64_t>(get_int(*json, "pid_start"));
   line.abandoned = line.state == "running" && driver_is_gone(driver);
-  return line;
+  if (!line.abandoned) return line;
+  // Its last words may be missing from the hint.
+  auto history = open(id);
+  return history.ok() ? sweep_line(history->sweep(), history->state()) : line;
 }
 
 Result<std::vector<SweepLine>> SweepLedger::list(size_t limit) {

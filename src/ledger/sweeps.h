@@ -97,6 +97,7 @@ class SweepLedger {
 
  private:
   Result<bool> exists(const std::string& id);
+  std::string name_of(const std::string& id);
   SweepLine line_of(const std::string& id);
 
   ObjectStore& store_;
