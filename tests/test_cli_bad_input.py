@@ -22,23 +22,24 @@ def no_job(cli):
 def test_missing_data_directory_and_its_neighbour(cli):
     (cli.dir / "datasets").mkdir()
     cli.spec(extra="data: {/data: ./dataset}")
-    said = refused(cli, "run")
+    said = refused(cli, "run", status=2)
     assert "does not exist" in said and f"did you mean {cli.dir}/datasets?" in said
     assert no_job(cli)
 
 
 def test_missing_data_directory_far_away(cli):
     cli.spec(extra="data: {/data: /nowhere/to/be/found}")
-    assert "there is no /nowhere" in refused(cli, "run")
+    for command in ("run", "submit"):
+        assert "there is no /nowhere" in refused(cli, command, status=2)
     assert no_job(cli)
 
 
 def test_code_that_is_missing_or_no_directory(cli):
     spec = cli.spec()
     spec.write_text(spec.read_text().replace("./code", "./cod"))
-    assert "did you mean" in refused(cli, "run")
+    assert "did you mean" in refused(cli, "run", status=2)
     spec.write_text(spec.read_text().replace("./cod", "./baton.yaml"))
-    assert "is not a directory" in refused(cli, "run")
+    assert "is not a directory" in refused(cli, "run", status=2)
     assert no_job(cli)
 
 
@@ -62,14 +63,33 @@ def test_a_symlink_in_the_code_that_points_outside(cli):
 def test_results_that_cannot_be_made(cli):
     (cli.dir / "file").write_text("mine")
     cli.spec(extra="results: ./file/results")
-    assert "is not a directory" in refused(cli, "run")
+    assert "is not a directory" in refused(cli, "run", status=2)
     assert (cli.dir / "file").read_text() == "mine" and no_job(cli)
 
 
 def test_a_secret_that_is_not_set(cli):
     cli.spec(extra="secrets: [A_TOKEN]")
-    assert "secret A_TOKEN is not set" in refused(cli, "run")
+    assert "secret A_TOKEN is not set" in refused(cli, "run", status=2)
     assert no_job(cli)
+
+
+def test_results_that_may_not_be_written_are_one_sentence(cli):
+    (cli.dir / "locked").mkdir()
+    cli.spec(extra="results: ./locked/results")
+    inside = f"mount -t tmpfs -o ro none {cli.dir}/locked && exec {cli.binary} run"
+    done = subprocess.run(["unshare", "-rm", "sh", "-c", inside], cwd=cli.dir, env=cli.env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and f"baton: results: cannot write to {cli.dir}/locked" in done.stderr, done.stderr
+    assert no_job(cli)
+
+
+def test_a_config_file_is_called_one(cli):
+    config = cli.dir / "config" / "baton" / "config.yaml"
+    config.parent.mkdir(parents=True)
+    for text, said in (("- a\n", ":1:1: the config file is a list"), ("stor: /x\n", "did you mean \"store\"?"),
+                       ("zzz: 1\n", "a config file takes store, data_cache"),
+                       ("store: ~/x\n", ':1:8: store is "~/x", and only a shell knows what ~ stands for; write the directory out')):
+        config.write_text(text)
+        assert said in refused(cli, "ps", env=dict(cli.env, XDG_CONFIG_HOME=str(cli.dir / "config")))
 
 
 @pytest.mark.parametrize("url", ["https://h/p?sp=rwdl&sig=TOPSECRET", "https://me:TOPSECRET@h/p", "s3://me:TOPSECRET@b/p",

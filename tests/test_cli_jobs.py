@@ -238,7 +238,7 @@ def test_logs_of_one_attempt_and_as_json(cli):
     lines = [json.loads(line) for line in cli("logs", "latest", "--json").stdout.splitlines()]
     assert lines == [{"attempt": 1, "output": "attempt 1\n"}, {"attempt": 2, "output": "attempt 2\n"}]
     assert "there is no attempt 3" in cli("logs", "latest", "--attempt", "3", check=1).stderr
-    assert "--attempt needs a number" in cli("logs", "latest", "--attempt", "two", check=1).stderr
+    assert "--attempt needs a number" in cli("logs", "latest", "--attempt", "two", check=2).stderr
 
 
 def test_logs_follow_a_running_job_to_its_end(cli):
@@ -529,3 +529,29 @@ def test_the_submitter_has_a_name_even_where_no_variable_says_it(cli):
     user = pwd.getpwuid(os.geteuid()).pw_name
     assert cli.show()["submitter"].startswith(f"{user}@")
     assert f"{user}@" in cli("show", "latest").stdout
+
+
+def test_an_unknown_metric_is_answered_with_those_there_are(cli):
+    cli("run", cli.spec('echo "{\\"loss\\": 1, \\"accuracy\\": 2}" >> $BATON_METRICS_FILE'))
+    assert "reported were" in (said := cli("metrics", "latest", "--name", "zzz", check=1).stderr) and "loss" in said and "accuracy" in said
+    assert "did you mean loss?" in cli("metrics", "latest", "--name", "los", check=1).stderr
+
+
+def test_metrics_too_large_to_plot_are_told_of(cli):
+    cli("run", cli.spec('for v in 1e308 -1e308; do echo "{\\"loss\\": $v}" >> $BATON_METRICS_FILE; done'))
+    assert "no value is a number from -1e300 to 1e300" in cli("metrics", "latest", "--plot").stdout
+
+
+def test_what_baton_has_not_written_into_the_store_is_none_of_gcs_leftovers(cli):
+    cli("run", cli.spec())
+    (cli.dir / "home" / "store" / "notes.txt").write_text("mine")
+    assert cli("store", "check").stdout.endswith("nothing is damaged, 1 unknown object that baton leaves alone\n")
+    cli("store", "gc")
+    assert (cli.dir / "home" / "store" / "notes.txt").exists()
+
+
+def test_a_directory_that_is_no_store(cli):
+    (cli.dir / "thesis").mkdir()
+    (cli.dir / "thesis" / "chapter").write_text("1")
+    said = cli("store", "check", cli.dir / "thesis", check=1).stderr
+    assert "holds chapter" in said and "baton store check" not in said

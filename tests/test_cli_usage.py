@@ -39,6 +39,12 @@ def test_every_command_has_examples(cli, command):
     (["run", "--set"], "option --set needs a value"),
     (["ps", "extra"], "baton ps does not know what to do with extra"),
     (["run", "--set", "nonsense"], "nonsense"),
+    (["logs", "x", "--attempt", "abc"], "--attempt needs a number from 1, not abc"),
+    (["completion", "tcsh"], "tcsh"),
+    (["ps", "--store", ""], "the value of --store is empty"),
+    (["metrics", "x", "--csv", "--json"], "--csv and --json do not go together"),
+    (["sweep", "shwo"], "did you mean baton sweep show?"),
+    (["sweep", "resume", "x", "--trials", "5000000"], "expected a whole number from 1 to 1000000"),
 ])
 def test_mistakes_are_usage_errors_of_one_sentence(cli, words, message):
     done = cli(*words, check=2)
@@ -57,6 +63,14 @@ def test_reading_where_there_is_no_store_makes_none(cli, words):
 def test_ps_of_nothing_is_empty(cli):
     assert cli.json("ps") == []
     assert cli("ps").stdout == ""
+
+
+def test_a_named_store_that_is_none_is_told_of_in_a_pipe_too(cli):
+    for words in (["ps"], ["sweep", "ls"], ["ps", "--json"]):
+        done = cli(*words, "--store", cli.dir / "typo")
+        assert f"nothing is stored at {cli.dir}/typo" in done.stderr
+        assert cli(*words).stderr == "", "the default one is just empty yet"
+    assert "nothing is stored at" in cli("ps", env=dict(cli.env, BATON_STORE=str(cli.dir / "typo"))).stderr
 
 
 def test_an_unknown_job_gets_a_suggestion(cli):

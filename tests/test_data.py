@@ -269,6 +269,8 @@ def test_the_listing_of_data_is_kept_with_the_job(cloud, s3):
     assert lines == [f"1 {etags[0]} a", f"2 {etags[1]} deep/b"]
     digest = hashlib.sha256(("\n".join(lines) + "\n").encode()).hexdigest()
     assert head.endswith("2 files, SHA-256 " + digest)
+    assert cloud.json("show", "latest", "--data") == [{"destination": "/data", "digest": digest, "bytes": 3, "files": [
+        {"size": 1, "content": etags[0], "name": "a"}, {"size": 2, "content": etags[1], "name": "deep/b"}]}]
     job = cloud.show()["id"]
     (listing,) = (cloud.dir / "store" / "jobs" / job / "data").iterdir()
     assert listing.name == digest

@@ -6,9 +6,12 @@ namespace baton {
 namespace {
 
 Result<int> run(Context& context) {
-  BATON_ASSIGN(std::string script,
-               completion_script(all_commands(), context.arguments.text("SHELL")));
-  context.terminal.print(script);
+  auto script = completion_script(all_commands(), context.arguments.text("SHELL"));
+  if (!script.ok()) {
+    context.terminal.fail(script.error());
+    return kExitUsage;
+  }
+  context.terminal.print(*script);
   return 0;
 }
 

@@ -9,24 +9,35 @@
 namespace baton {
 namespace {
 
-Result<int> attempt_number(const Arguments& arguments, const Summary& summary) {
+// 0: all of them.
+Result<int> attempt_asked_for(const Arguments& arguments) {
   if (!arguments.has("--attempt")) return 0;
   std::string text = arguments.text("--attempt");
   int number = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size() || number < 1)
     return Error{Code::invalid, "--attempt needs a number from 1, not " + printable(text), ""};
-  if (number > summary.attempt)
-    return Error{
-        Code::not_found,
-        "there is no attempt " + text + ": the job has had " + std::to_string(summary.attempt), ""};
   return number;
 }
 
+Status check_attempt(int number, const Summary& summary) {
+  if (number <= summary.attempt) return {};
+  return Error{Code::not_found,
+               "there is no attempt " + std::to_string(number) + ": the job has had " +
+                   std::to_string(summary.attempt),
+               ""};
+}
+
 Result<int> run(Context& context) {
+  auto asked = attempt_asked_for(context.arguments);
+  if (!asked.ok()) {
+    context.terminal.fail(asked.error());
+    return kExitUsage;
+  }
+  const int only = *asked;
   BATON_ASSIGN(Session session, open_session(context));
   BATON_ASSIGN(History history, open_job(session, context.arguments.text("JOB")));
-  BATON_ASSIGN(int only, attempt_number(context.arguments, history.summary()));
+  BATON_TRY(check_attempt(only, history.summary()));
   LogReader reader(*session.ledger, only);
   LogLines lines;
   bool open = true, json = context.arguments.has("--json");

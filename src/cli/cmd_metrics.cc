@@ -101,6 +101,20 @@ std::string plot(const Terminal& terminal, const std::string& lines,
   return terminal_plot(series, style);
 }
 
+// "reported were loss, acc".
+std::string reported_text(const Metrics& metrics) {
+  std::string text;
+  size_t more = 0;
+  for (const auto& name : metrics.names) {
+    if (text.size() < 200)
+      text += (text.empty() ? "" : ", ") + shortened(name);
+    else
+      ++more;
+  }
+  if (text.empty()) return "the job has reported none";
+  return "reported were " + text + (more > 0 ? fmt::format(" and {} more", more) : "");
+}
+
 // Keeps `step` and the names that were asked for.
 Status choose(Metrics& metrics, const std::vector<std::string>& wanted) {
   if (wanted.empty()) return {};
@@ -109,7 +123,7 @@ Status choose(Metrics& metrics, const std::vector<std::string>& wanted) {
       continue;
     auto near = did_you_mean(name, metrics.names);
     return Error{Code::not_found, "no metric " + printable(name) + " was reported",
-                 near ? "did you mean " + printable(*near) + "?" : ""};
+                 near ? "did you mean " + printable(*near) + "?" : reported_text(metrics)};
   }
   std::vector<std::string> names;
   for (const auto& name : metrics.names)
@@ -127,8 +141,9 @@ Result<int> run(Context& context) {
   BATON_TRY(choose(metrics, context.arguments.all("--name")));
   if (metrics.bad_lines > 0)
     context.terminal.say(
-        fmt::format("left out {} lines that are not JSON objects of at most {} MiB",
-                    metrics.bad_lines, kMaxMetricsLine >> 20));
+        fmt::format("left out {} that {} of at most {} MiB", counted(metrics.bad_lines, "line"),
+                    metrics.bad_lines == 1 ? "is no JSON object" : "are no JSON objects",
+                    kMaxMetricsLine >> 20));
   if (context.arguments.has("--json")) {
     std::string text;
     for (const auto& row : metrics.rows) text += dump_json(row) + "\n";
@@ -162,6 +177,7 @@ Command metrics_command() {
                      {"--csv", "", "", "print every row as CSV"},
                      {"--json", "", "", "print JSON lines, as the program wrote them"},
                      store_option()};
+  command.one_of = {"--plot", "--csv", "--json"};
   command.run = run;
   return command;
 }

@@ -33,7 +33,7 @@ Command run_command() {
       "  baton run experiments/cnn.yaml --set params.lr=0.1 --set resources.cpus=4\n"
       "  baton run --name baseline > output.txt\n";
   command.positionals = spec_positionals();
-  command.options = spec_options();
+  command.options = spec_options("job");
   for (const auto& option : {store_option(), quiet_option(), verbose_option()})
     command.options.push_back(option);
   command.run = run;

@@ -128,7 +128,16 @@ std::string text(const Context& context, const Session& session, const History& 
   return text;
 }
 
-// Verified before a line of it is printed.
+// "SIZE CONTENT NAME" → {"size", "content", "name"}.
+Json describe_file(const std::string& line) {
+  const size_t size_end = line.find(' '), content_end = line.find(' ', size_end + 1);
+  const uint64_t size = parse_decimal(line.substr(0, size_end)).value_or(0);
+  return Json{{"size", size},
+              {"content", printable(line.substr(size_end + 1, content_end - size_end - 1))},
+              {"name", printable(line.substr(content_end + 1))}};
+}
+
+// Verified before a line of it is printed. In JSON each listing is one object, on lines of its own.
 Status print_listing(Context& context, ObjectStore& store, const Job& job, const DataPin& pin) {
   auto frame = load_listing(store, job, pin);
   if (frame.is(Code::not_found))
@@ -136,27 +145,44 @@ Status print_listing(Context& context, ObjectStore& store, const Job& job, const
                  "`baton store check` tells what else is missing"};
   if (!frame.ok()) return frame.error();
   BATON_TRY(unpack_listing(*frame, pin.digest, nullptr));
-  context.terminal.print(fmt::format("# {}: SIZE CONTENT NAME of {} files, SHA-256 {}\n",
-                                     printable(pin.destination), pin.files, pin.digest));
+  const bool json = context.arguments.has("--json");
+  const std::string destination = printable(pin.destination);
+  context.terminal.print(
+      json ? fmt::format("{{\"destination\": {}, \"digest\": {}, \"bytes\": {}, \"files\": [",
+                         dump_json(Json(destination)), dump_json(Json(pin.digest)), pin.bytes)
+           : fmt::format("# {}: SIZE CONTENT NAME of {} files, SHA-256 {}\n", destination,
+                         pin.files, pin.digest));
   std::string rest;
-  return unpack_listing(*frame, pin.digest, [&](std::string_view piece) {
+  bool first = true;
+  BATON_TRY(unpack_listing(*frame, pin.digest, [&](std::string_view piece) {
     rest += piece;
     std::string text;
     size_t begin = 0;
     for (size_t end = rest.find('\n'); end != std::string::npos; end = rest.find('\n', begin)) {
-      text += printable(rest.substr(begin, end - begin)) + "\n";
+      const std::string line = rest.substr(begin, end - begin);
+      text +=
+          json ? (first ? "\n" : ",\n") + dump_json(describe_file(line)) : printable(line) + "\n";
+      first = false;
       begin = end + 1;
     }
     rest.erase(0, begin);
     context.terminal.print(text);
-  });
+  }));
+  if (json) context.terminal.print("]}");
+  return {};
 }
 
 Result<int> list_data_of(Context& context, ObjectStore& store, const Job& job) {
-  if (job.data.empty())
+  const bool json = context.arguments.has("--json");
+  if (job.data.empty() && !json)
     return Error{Code::not_found, "job " + job.id + " has no data that was fetched from a URL",
                  "directories of the machine and mounted buckets are not listed"};
-  for (const DataPin& pin : job.data) BATON_TRY(print_listing(context, store, job, pin));
+  if (json) context.terminal.print("[");
+  for (const DataPin& pin : job.data) {
+    if (json && &pin != &job.data.front()) context.terminal.print(",\n");
+    BATON_TRY(print_listing(context, store, job, pin));
+  }
+  if (json) context.terminal.print("]\n");
   return 0;
 }
 

@@ -36,7 +36,7 @@ Command submit_command() {
       "  job=$(baton submit cnn.yaml --set params.lr=0.1)\n"
       "  baton submit --follow\n";
   command.positionals = spec_positionals();
-  command.options = spec_options();
+  command.options = spec_options("job");
   for (const auto& option :
        {Option{"--follow", "-f", "", "stream the output, exit as the program does"}, json_option(),
         store_option(), quiet_option(), verbose_option()})

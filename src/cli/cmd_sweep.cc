@@ -1,13 +1,38 @@
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/drive_sweep.h"
 #include "cli/submit_job.h"
 #include "control/plan.h"
 #include "control/sweep_submit.h"
+#include "os/files.h"
 
 namespace baton {
 namespace {
+
+// A value for what is searched would be replaced in every trial, unless not every trial has one.
+Status check_overrides(const std::vector<Override>& overrides, const Space& space) {
+  for (const auto& change : overrides)
+    for (const auto& dimension : space.dimensions)
+      if (change.path == "params." + dimension.name && dimension.when.empty())
+        return Error{Code::invalid,
+                     fmt::format("--set {} gives {} a value, but the sweep searches it",
+                                 printable(change.path), printable(dimension.name)),
+                     fmt::format("change what is searched, as in --set "
+                                 "'sweep.parameters.{0}=[{1}]', or take {0} out of "
+                                 "sweep.parameters",
+                                 printable(dimension.name), printable(change.value))};
+  return {};
+}
+
+// "sweep shwo": a spec of such a name would have been meant otherwise.
+Error near_command(const std::string& word, const Error& error) {
+  auto near = did_you_mean(word, {"ls", "show", "results", "plot", "stop", "resume", "rm"});
+  if (near && error.code == Code::not_found && !exists(word))
+    return {error.code, error.message, "did you mean baton sweep " + *near + "?"};
+  return error;
+}
 
 Result<Job> read_request(const Context& context) {
   BATON_ASSIGN(PlanRequest request, plan_request(context));
@@ -15,7 +40,10 @@ Result<Job> read_request(const Context& context) {
     if (context.arguments.has(std::string("--") + key))
       request.overrides.push_back(
           {std::string("sweep.") + key, context.arguments.text(std::string("--") + key)});
-  BATON_ASSIGN(Job job, read_sweep_spec(request));
+  auto read = read_sweep_spec(request);
+  if (!read.ok()) return near_command(request.spec, read.error());
+  Job job = std::move(*read);
+  BATON_TRY(check_overrides(request.overrides, job.spec.sweep->space));
   BATON_TRY(check_sweep(job));
   return job;
 }
@@ -26,9 +54,9 @@ Result<std::vector<WarmPoint>> read_warm(Context& context, Session& session, con
   BATON_ASSIGN(SweepHistory other, open_sweep(session, from));
   size_t left_out = 0;
   BATON_ASSIGN(auto points, warm_points(base, other, left_out));
-  context.terminal.insist(fmt::format("begins with {} known trials of sweep {}{}", points.size(),
-                                      other.sweep().base.id,
-                                      left_out ? fmt::format("; {} do not fit", left_out) : ""));
+  context.terminal.insist(fmt::format(
+      "begins with {} of sweep {}{}", counted(points.size(), "known trial"), other.sweep().base.id,
+      left_out ? fmt::format("; {} {} not fit", left_out, left_out == 1 ? "does" : "do") : ""));
   return points;
 }
 
@@ -40,7 +68,10 @@ Result<int> run(Context& context) {
     return kExitUsage;
   }
   Parts& parts = context.parts;
-  BATON_TRY(check_inputs(*base, parts.environment, parts.clock));
+  if (Status inputs = check_inputs(*base, parts.environment, parts.clock); !inputs.ok()) {
+    context.terminal.fail(inputs.error());
+    return exit_of_inputs(inputs);
+  }
   BATON_TRY(check_machine(context, *base));
   BATON_ASSIGN(Session session, make_session(context));
   Sweep sweep;
@@ -53,10 +84,11 @@ Result<int> run(Context& context) {
   SweepLedger sweeps(*session.store, parts.clock);
   BATON_TRY(submit_sweep(submit_parts, sweeps, sweep));
   if (!context.arguments.has("--json") && !context.arguments.has("--quiet"))
-    context.terminal.print(
-        fmt::format("sweep {} ({}): {} by {}, {} at once\n", sweep.base.id, sweep.base.spec.name,
-                    sweep.spec().trials ? fmt::format("{} trials", sweep.spec().trials) : "trials",
-                    sweep.spec().method, sweep.spec().parallel));
+    context.terminal.print(fmt::format(
+        "sweep {} ({}): {} by {}, {} at once\n", sweep.base.id, sweep.base.spec.name,
+        sweep.spec().trials ? counted(static_cast<uint64_t>(sweep.spec().trials), "trial")
+                            : "trials",
+        sweep.spec().method, sweep.spec().parallel));
   return drive_sweep(context, session, sweep, std::nullopt);
 }
 
@@ -79,7 +111,7 @@ Command sweep_command() {
       "  baton sweep cnn.yaml --warm-from latest > events.txt\n"
       "  baton sweep show latest\n";
   command.positionals = spec_positionals();
-  command.options = spec_options();
+  command.options = spec_options("sweep");
   for (const auto& option :
        {trials_option(), parallel_option(),
         Option{"--warm-from", "", "SWEEP", "begin with what another sweep has found", Names::sweep},

@@ -60,6 +60,7 @@ Command sweep_results_command() {
   command.positionals = {{"SWEEP", "the sweep", Names::sweep}};
   command.options = {
       {"--csv", "", "", "print CSV, one column a parameter"}, json_option(), store_option()};
+  command.one_of = {"--csv", "--json"};
   command.run = run;
   return command;
 }

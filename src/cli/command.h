@@ -55,6 +55,7 @@ struct Command {
   std::string examples;
   std::vector<Positional> positionals;
   std::vector<Option> options;
+  std::vector<std::string> one_of;  // options of which at most one may be given
   // Returns the exit status; an error is printed and becomes kExitError.
   Result<int> (*run)(Context&) = nullptr;
   bool hidden = false;

@@ -24,7 +24,7 @@ std::string rows_text(const std::vector<Row>& rows) {
 // One line for commands that share their first word.
 std::string group_summary(const std::string& group) {
   if (group == "image") return "images on this machine: build, ls, rm";
-  if (group == "store") return "verify what is stored: check; remove leftovers: gc";
+  if (group == "store") return "verify the store: check; remove leftovers: gc; copy it: copy";
   return group;
 }
 

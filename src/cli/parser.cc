@@ -63,6 +63,18 @@ Result<const Command*> find_command(const std::vector<Command>& commands,
   return unknown_command(commands, group, words[1]);
 }
 
+// "sweep shwo NAME" is more than "sweep SPEC" takes: perhaps a slip of "sweep show NAME".
+Error with_group_suggestion(const std::vector<Command>& commands,
+                            const std::vector<std::string>& words, size_t used, Error error) {
+  if (used != 1 || words.size() < 3) return error;
+  std::vector<std::string> names;
+  for (const auto& command : commands)
+    if (in_group(command, words[0])) names.push_back(command.name.substr(words[0].size() + 1));
+  if (auto near = did_you_mean(words[1], names))
+    error.message += "; did you mean baton " + words[0] + " " + *near + "?";
+  return error;
+}
+
 std::vector<std::string> option_names(const Command& command) {
   std::vector<std::string> names = {"--help"};
   for (const auto& option : command.options)
@@ -130,7 +142,18 @@ class Parser {
     for (const auto& [name, flag] : flags_)
       if (flag->count() > 0) arguments.add(name, "true");
     for (const auto& [name, values] : values_)
-      for (const auto& value : values) arguments.add(name, value);
+      for (const auto& value : values) {
+        if (value.empty()) return usage_error("the value of " + name + " is empty", command_.name);
+        arguments.add(name, value);
+      }
+    std::string first;
+    for (const auto& name : command_.one_of) {
+      if (!arguments.has(name)) continue;
+      if (!first.empty())
+        return usage_error(first + " and " + name + " do not go together: leave one out",
+                           command_.name);
+      first = name;
+    }
     for (size_t i = 0; i < command_.positionals.size(); ++i) {
       const Positional& positional = command_.positionals[i];
       if (positional.required && positionals_[i].empty())
@@ -200,7 +223,9 @@ Result<CommandLine> parse_command_line(const std::vector<Command>& commands,
   size_t used = 0;
   BATON_ASSIGN(line.command, find_command(commands, words, used));
   if (line.help) return line;
-  BATON_ASSIGN(line.arguments, Parser(*line.command).parse({words.begin() + used, words.end()}));
+  auto parsed = Parser(*line.command).parse({words.begin() + static_cast<long>(used), words.end()});
+  if (!parsed.ok()) return with_group_suggestion(commands, words, used, parsed.error());
+  line.arguments = std::move(*parsed);
   return line;
 }
 

@@ -69,6 +69,31 @@ TEST(Parser, SaysWhatIsMissingOrTooMuch) {
   EXPECT_EQ(error_of({"--json", "ps"}), "a command comes first, not --json\n  see baton --help");
 }
 
+TEST(Parser, TakesNoEmptyValues) {
+  EXPECT_EQ(error_of({"ps", "--store", ""}),
+            "the value of --store is empty\n  see baton ps --help");
+  EXPECT_EQ(error_of({"run", "--name", ""}),
+            "the value of --name is empty\n  see baton run --help");
+}
+
+TEST(Parser, TakesOneWayToPrint) {
+  EXPECT_EQ(error_of({"metrics", "x", "--json", "--csv"}),
+            "--csv and --json do not go together: leave one out\n  see baton metrics --help");
+  EXPECT_EQ(error_of({"metrics", "x", "--plot", "--csv"}),
+            "--plot and --csv do not go together: leave one out\n  see baton metrics --help");
+  EXPECT_EQ(error_of({"sweep", "results", "x", "--json", "--csv"}),
+            "--csv and --json do not go together: leave one out\n  see baton sweep results --help");
+  EXPECT_EQ(error_of({"metrics", "x", "--json"}), "");
+}
+
+TEST(Parser, SuggestsACommandWhereAGroupIsOneToo) {
+  EXPECT_EQ(error_of({"sweep", "shwo", "x"}),
+            "baton sweep does not know what to do with x; did you mean baton sweep show?\n"
+            "  see baton sweep --help");
+  EXPECT_EQ(error_of({"sweep", "cnn.yaml", "x"}),
+            "baton sweep does not know what to do with x\n  see baton sweep --help");
+}
+
 TEST(Parser, DoesNotPrintControlCharactersFromTheCommandLine) {
   EXPECT_EQ(error_of({"\x1b[31mred"}).find('\x1b'), std::string::npos);
   EXPECT_EQ(error_of({"ps", "--\x1b[31m"}).find('\x1b'), std::string::npos);
@@ -86,6 +111,23 @@ TEST(Help, FitsAScreen) {
   auto lines = split(general_help(all_commands()), '\n');
   EXPECT_LE(lines.size(), 24u);  // with the shell's prompt in the last line
   for (const auto& line : lines) EXPECT_LE(line.size(), 80u) << line;
+}
+
+TEST(Help, NamesAllOfAGroupAndWhatANameIsOf) {
+  const std::string general = general_help(all_commands());
+  for (const auto& command : all_commands()) {
+    auto words = split(command.name, ' ');
+    if (words[0] != "store" && words[0] != "image") continue;
+    auto line = general.substr(general.find("\n  " + words[0]) + 1);
+    EXPECT_NE(line.substr(0, line.find('\n')).find(words[1]), std::string::npos) << command.name;
+  }
+  auto help_of = [](const char* name) {
+    for (const auto& command : all_commands())
+      if (command.name == name) return command_help(command);
+    return std::string();
+  };
+  EXPECT_NE(help_of("sweep").find("name the sweep, instead"), std::string::npos);
+  EXPECT_NE(help_of("run").find("name the job, instead"), std::string::npos);
 }
 
 TEST(Help, OfEveryCommandHasExamplesThatParse) {

@@ -29,6 +29,10 @@ Status check_machine(Context& context, const Job& job) {
   return context.parts.make_engine()->ready(wanted);
 }
 
+int exit_of_inputs(const Status& inputs) {
+  return inputs.is(Code::invalid) || inputs.is(Code::not_found) ? kExitUsage : kExitError;
+}
+
 Result<PlanRequest> plan_request(const Context& context) {
   PlanRequest request;
   request.spec = context.arguments.text("SPEC", ".");
@@ -45,18 +49,19 @@ std::vector<Positional> spec_positionals() {
            false}};
 }
 
-std::vector<Option> spec_options() {
+std::vector<Option> spec_options(const std::string& what) {
   return {{"--set", "-s", "KEY=VALUE", "override a key of the spec, as in params.lr=0.1",
            Names::text, true},
-          {"--name", "", "NAME", "name the job, instead of the spec's name"}};
+          {"--name", "", "NAME", "name the " + what + ", instead of the spec's name"}};
 }
 
 Result<Submitted> submit_job(Context& context, int& exit) {
   exit = kExitUsage;
   BATON_ASSIGN(Job job, read_request(context));
-  exit = kExitError;
   Parts& parts = context.parts;
-  BATON_TRY(check_inputs(job, parts.environment, parts.clock));
+  Status inputs = check_inputs(job, parts.environment, parts.clock);
+  exit = exit_of_inputs(inputs);
+  BATON_TRY(inputs);
   BATON_TRY(check_machine(context, job));
   Submitted submitted;
   BATON_ASSIGN(submitted.session, make_session(context));

@@ -10,10 +10,15 @@ namespace baton {
 
 // The positional and the options that say what to run.
 std::vector<Positional> spec_positionals();
-std::vector<Option> spec_options();
+// `what` it is that they name: "job".
+std::vector<Option> spec_options(const std::string& what);
 
 // What these say. Code::invalid for a malformed --set.
 Result<PlanRequest> plan_request(const Context& context);
+
+// The exit status for what check_inputs() (control/plan.h) said: kExitUsage where the spec names
+// what is not there.
+int exit_of_inputs(const Status& inputs);
 
 // Whether this machine could run it at all, and has its GPUs free: better said now than by a job
 // that cannot start.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "cli/table.h"
 #include "control/sweep_report.h"
 
@@ -15,7 +16,7 @@ std::string sweeps_table(Context& context, const std::vector<SweepLine>& lines) 
     std::string best = line.best ? line.metric + " " + short_number(*line.best) : "-";
     std::string state = line.state;
     if (line.state == "running" && line.running > 0)
-      state += fmt::format(", {} trials", line.running);
+      state += ", " + counted(static_cast<uint64_t>(line.running), "trial");
     if (line.abandoned) state = "running (its process is gone: baton sweep resume)";
     if (!line.problem.empty()) state = "unreadable: " + line.problem;
     table.add({line.id, line.name, trials, std::to_string(line.failed), best, state});

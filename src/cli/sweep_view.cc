@@ -20,7 +20,8 @@ std::string of_trials(const SweepState& state) {
 }
 
 std::string counts_text(const SweepState& state, const std::string& running = "") {
-  std::string text = of_trials(state) + " trials done" + running;
+  const int of = state.max_trials > 0 ? state.max_trials : state.closed();
+  std::string text = of_trials(state) + (of == 1 ? " trial done" : " trials done") + running;
   for (auto outcome : {TrialOutcome::failed, TrialOutcome::pruned, TrialOutcome::stopped})
     if (int count = state.counts[static_cast<size_t>(outcome)])
       text += fmt::format(
@@ -49,7 +50,7 @@ std::string closed_line(const Sweep& sweep, const SweepEvent& event, const Sweep
 
 std::string resumed_line(const SweepEvent& event) {
   std::string text = "the sweep goes on";
-  if (event.trials) text += fmt::format(", up to {} trials", *event.trials);
+  if (event.trials) text += ", up to " + counted(static_cast<uint64_t>(*event.trials), "trial");
   if (event.parallel) text += fmt::format(", {} at once", *event.parallel);
   if (event.time_ms) text += fmt::format(", for {} in all", human_duration_ms(*event.time_ms));
   if (event.target) text += fmt::format(", to a target of {}", short_number(*event.target));

@@ -90,7 +90,7 @@ Status check_results(const std::string& results, const Environment& environment,
   if (!is_directory(place))
     return Error{Code::invalid, "results: " + printable(place) + " is not a directory", hint};
   if (access(place.c_str(), W_OK | X_OK) == 0) return {};
-  Error error = errno_error(errno, "results: cannot write to " + printable(place));
+  Error error = errno_error(errno, "write to " + printable(place)).within("results");
   error.hint = hint;
   return error;
 }

@@ -68,11 +68,11 @@ std::string sweep_plot(const Sweep& sweep, const SweepState& state,
       fmt::format("{}<title>{}</title></head><body>\n<h1>{}</h1>\n", kPlotHead, title, title);
   const int failed = state.counts[static_cast<size_t>(TrialOutcome::failed)];
   text += fmt::format(
-      "<p>{}by {}, {} trials finished{}{}</p>\n",
+      "<p>{}by {}, {} finished{}{}</p>\n",
       sweep.spec().metric.empty()
           ? ""
           : html(sweep.spec().metric) + (sweep.spec().maximize ? " maximized " : " minimized "),
-      html(sweep.spec().method), state.closed(),
+      html(sweep.spec().method), counted(static_cast<uint64_t>(state.closed()), "trial"),
       failed > 0 ? fmt::format(", {} of them failed (not shown)", failed) : "",
       state.best ? fmt::format(", best {} {:.6g} in trial {}", html(sweep.spec().metric),
                                *state.trial(*state.best).value, *state.best)
