@@ -24,8 +24,8 @@ struct Panel {
 
 // The series that have something to plot, grouped by the last word of their names.
 std::vector<Panel> panels_of(const std::vector<MetricSeries>& series);
-// Why panels_of() gives none: "no value is a number from …"; "" where nothing was reported.
-std::string why_no_panels(const std::vector<MetricSeries>& series);
+// Whether anything was reported, plottable or not.
+bool has_points(const std::vector<MetricSeries>& series);
 
 // At most `most` points (>= 8), keeping the first, the last, the lowest and the highest of each
 // stretch.

@@ -240,11 +240,10 @@ std::string svg_plot(const std::vector<MetricSeries>& series, const std::string&
   out += kStyle;
   out += "<rect width=\"100%\" height=\"100%\" class=\"bg\"/>\n";
   out += text_at(kEdge + 12, 38, "head", "start", title);
-  if (panels.empty()) {
-    const std::string why = why_no_panels(series);
-    out += text_at(kEdge + 12, kHeader + 20, "tick", "start",
-                   why.empty() ? "No metrics were reported." : "Nothing to plot: " + why + ".");
-  }
+  if (panels.empty())
+    out += text_at(
+        kEdge + 12, kHeader + 20, "tick", "start",
+        has_points(series) ? "No number up to 1e300 was reported." : "No metrics were reported.");
   for (size_t i = 0; i < shown; ++i) {
     size_t row = i / across, column = i % across;
     out += PanelDrawing(panels[i], kEdge + kPanelWidth * static_cast<double>(column),

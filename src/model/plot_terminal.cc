@@ -198,10 +198,8 @@ std::string terminal_plot(const std::vector<MetricSeries>& series, const Termina
   bounded.width = std::clamp(style.width, 30, 1000);
   bounded.height = std::clamp(style.height, 5, 200);
   auto panels = panels_of(series);
-  if (panels.empty()) {
-    const std::string why = why_no_panels(series);
-    return why.empty() ? "no metrics to plot yet\n" : "nothing to plot: " + why + "\n";
-  }
+  if (panels.empty())
+    return has_points(series) ? "no number up to 1e300 to plot\n" : "no metrics to plot yet\n";
   std::string out;
   for (size_t i = 0; i < std::min(panels.size(), kMostPanels); ++i)
     out += (i ? "\n" : "") + PanelPicture(panels[i], bounded).text();
