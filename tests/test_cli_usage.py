@@ -8,6 +8,7 @@ import shutil
 import subprocess
 
 import pytest
+from sweep_specs import sweep_spec
 
 ESCAPE = "\x1b"
 COMMANDS = ["init", "run", "submit", "ps", "show", "logs", "metrics", "results", "stop", "preempt", "resume", "rm",
@@ -141,6 +142,14 @@ def test_csv_of_what_a_program_reported_does_not_steer_a_terminal(cli):
     cli("run")
     shown, _ = in_terminal(cli, ["metrics", "latest", "--csv"])
     assert shown == "\\x1b[2J,b\r\n1,\\x1b]0;x\\x07\r\n"
+
+
+def test_csv_of_trials_does_not_steer_a_terminal(cli):
+    sweep_spec(cli, 'echo "{\\"loss\\": 1}" >> $BATON_METRICS_FILE; : $BATON_PARAM_X', parameters='{x: ["\\e[2J"]}')
+    cli("sweep", "--set", "sweep.method=grid", "--trials", "1")
+    shown, _ = in_terminal(cli, ["sweep", "results", "latest", "--csv"])
+    assert "1,value,1.0,\\x1b[2J," in shown and "\x1b" not in shown
+    assert "\x1b[2J" in cli("sweep", "results", "latest", "--csv").stdout
 
 
 def test_no_color_and_dumb_terminals_get_none(cli):

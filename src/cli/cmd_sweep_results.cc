@@ -9,6 +9,15 @@
 namespace baton {
 namespace {
 
+// A terminal is not steered by what stands in a choice or a reason.
+std::string for_stdout(const Terminal& terminal, const std::string& csv) {
+  if (!terminal.options().out_is_terminal) return csv;
+  std::string shown;
+  for (const std::string& line : split(csv, '\n'))
+    shown += (shown.empty() ? "" : "\n") + printable(line);
+  return shown;
+}
+
 // What is paused has no value yet, only what it reported last.
 std::string value_text(const SweepTrial& trial) {
   if (trial.value) return short_number(*trial.value);
@@ -41,7 +50,7 @@ Result<int> run(Context& context) {
     for (size_t i = 0; i < state.trials.size(); ++i) trials.push_back(describe_trial(state, i + 1));
     context.terminal.print(pretty_json(trials));
   } else if (context.arguments.has("--csv")) {
-    context.terminal.print(trials_csv(history.sweep(), state));
+    context.terminal.print(for_stdout(context.terminal, trials_csv(history.sweep(), state)));
   } else {
     context.terminal.print(table(context, state));
   }

@@ -13,16 +13,7 @@ namespace baton {
 namespace {
 
 constexpr size_t kShownNames = 20;
-constexpr size_t kShownBytes = 60;
 constexpr double kMostSteps = 1e15;
-
-std::string shortened(const std::string& text) {
-  std::string shown = printable(text);
-  if (shown.size() <= kShownBytes) return shown;
-  shown.resize(kShownBytes);
-  while (!is_utf8(shown)) shown.pop_back();
-  return shown + "…";
-}
 
 std::optional<double> chosen(const MetricSeries& series, const SweepSpec& spec) {
   if (!spec.best) {
