@@ -205,7 +205,7 @@ def test_faults_in_the_middle_of_uploads(results, place, fault):
 def test_what_the_agent_could_not_deliver_baton_results_delivers(results, place):
     broken, cli = [True], place.cli
     with place.through(lambda n, method, path, h: place.denied if broken[0] and results.is_write(method, path) else None):
-        done = cli("run", results.spec("echo kept > $BATON_RESULTS_DIR/out.txt"))
+        done = cli("run", results.spec("echo kept > $BATON_RESULTS_DIR/out.txt"), check=1)
         assert results.get("out.txt") is None
         assert f"they are safe in the store: baton results {results.job}" in done.stderr
         broken[0] = False
