@@ -22,7 +22,7 @@ constexpr int kDirectory = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 bool is_continuation(char byte) { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; }
 
 // A long path without its middle.
-std::string shortened(const std::string& path) {
+std::string without_middle(const std::string& path) {
   if (path.size() <= kLongestShown) return path;
   size_t head = kLongestShown / 2, tail = path.size() - kLongestShown / 2;
   while (head > 0 && is_continuation(path[head])) --head;
@@ -136,7 +136,7 @@ class Remover {
   std::string path_of(const std::string& name) const {
     std::string path;
     for (const auto& level : levels_) path = join_path(path, level.name);
-    return shortened(join_path(path, name));
+    return without_middle(join_path(path, name));
   }
   Error failed(const std::string& name) const {
     const int error = errno;
