@@ -1,14 +1,10 @@
 """Jobs from the command line: run, submit, look, stop, resume, remove."""
-import csv
-import io
 import json
 import os
 import pwd
 import re
 import signal
 import subprocess
-
-import pytest
 
 INTERRUPTED = 75
 
@@ -251,100 +247,6 @@ def test_logs_follow_a_running_job_to_its_end(cli):
     assert follower.communicate(timeout=60)[0] == "two\n"
 
 
-def test_metrics_as_table_csv_json_and_plot(cli):
-    rows = [{"step": n, "loss": 1 / n, "note": 'a,"b"'} for n in range(1, 31)]
-    (cli.dir / "data").mkdir()
-    (cli.dir / "data" / "m").write_text("".join(json.dumps(row) + "\n" for row in rows) + "no json\n")
-    cli.spec("cat /data/m >> $BATON_METRICS_FILE", extra="data: {/data: ./data}")
-    cli("run")
-    assert [json.loads(line) for line in cli("metrics", "latest", "--json").stdout.splitlines()] == rows
-    read = list(csv.DictReader(io.StringIO(cli("metrics", "latest", "--csv").stdout)))
-    assert [float(row["loss"]) for row in read] == [row["loss"] for row in rows] and read[0]["note"] == 'a,"b"'
-    table = cli("metrics", "latest").stdout
-    assert "10 earlier rows" in table and "step  loss" in table
-    assert "note" not in cli("metrics", "latest", "--name", "loss").stdout
-    assert "did you mean loss?" in cli("metrics", "latest", "--name", "los", check=1).stderr
-    plot = cli("metrics", "latest", "--name", "loss", "--plot").stdout
-    assert "loss" in plot and len(plot.splitlines()) > 5
-
-
-def reported(cli, lines):
-    """Runs a job that reports these lines."""
-    (cli.dir / "data").mkdir()
-    (cli.dir / "data" / "m").write_text("".join(line + "\n" for line in lines))
-    cli.spec("cat /data/m >> $BATON_METRICS_FILE", extra="data: {/data: ./data}")
-    cli("run")
-
-
-def test_metrics_of_many_names_are_shown_at_once(cli):
-    names = [f"m{n}" for n in range(85_000)]
-    line = json.dumps(dict.fromkeys(names, 1), separators=(",", ":"))
-    assert len(line) < 1 << 20
-    reported(cli, [line] * 20 + ['{"m0":"' + "x" * (1 << 20) + '"}'])
-    assert cli("metrics", "latest").stdout.split("\n")[0].split() == names
-    assert cli("metrics", "latest", "--csv").stdout == ",".join(names) + "\n" + (",".join(["1"] * len(names)) + "\n") * 20
-
-
-def test_metrics_of_odd_names_are_columns_and_no_formulas(cli):
-    reported(cli, [json.dumps({"step": -1, "\x1b]0;x\a": 3, "=1+1": "@x", "diff": "-2+3", "low": "-Infinity"})])
-    heading, row = cli("metrics", "latest").stdout.splitlines()
-    assert heading.split() == ["step", "\\x1b]0;x\\x07", "=1+1", "diff", "low"]
-    assert [row[heading.index(name):].split()[0] for name in heading.split()] == ["-1", "3", "@x", "-2+3", "-Infinity"]
-    assert cli("metrics", "latest", "--csv").stdout == "step,\x1b]0;x\a,'=1+1,diff,low\n-1,3,'@x,'-2+3,-Infinity\n"
-
-
-def test_results_are_fetched_and_nothing_is_overwritten(cli):
-    cli.spec("mkdir $BATON_RESULTS_DIR/sub; echo x > $BATON_RESULTS_DIR/sub/file; ln -s sub/file $BATON_RESULTS_DIR/link")
-    cli("run")
-    job = cli.show()["id"]
-    assert cli("results", "latest").stdout.strip() == str(cli.dir / "results" / job)
-    place = cli.dir / "copy"
-    assert cli("results", "latest", "--to", place).stdout.strip() == str(place)
-    assert (place / "sub" / "file").read_text() == "x\n" and os.readlink(place / "link") == "sub/file"
-    (place / "sub" / "file").write_text("mine")
-    assert "nothing is overwritten" in cli("results", "latest", "--to", place, check=1).stderr
-    assert (place / "sub" / "file").read_text() == "mine"
-    assert sorted(p.name for p in cli.dir.iterdir()) == ["baton.yaml", "code", "copy", "home", "results"]
-    files = json.loads(cli("results", "latest", "--list", "--json").stdout)["files"]
-    assert [(f["path"], f["kind"]) for f in files] == [("link", "symlink"), ("sub", "directory"), ("sub/file", "file")]
-    (cli.dir / "empty").mkdir()
-    cli("results", "latest", "--to", "empty")
-    assert (cli.dir / "empty" / "sub" / "file").exists()
-
-
-def test_links_that_lead_outside_are_not_among_the_results(cli):
-    cli.spec("cd $BATON_RESULTS_DIR; echo x > a; ln -s a good; ln -s /etc/passwd bad; ln -s . d; ln -s d/d/d/../../../etc/passwd sly")
-    done = cli("run", "-v")
-    assert all(f"{name} is a symlink that points outside" in done.stderr for name in ("bad", "sly"))
-    assert sorted(os.listdir(cli.dir / "results" / "latest")) == ["a", "d", "good"]
-    fetched = cli("results", "latest", "--to", "copy")
-    assert all(f"{name} is a symlink that points outside" in fetched.stderr for name in ("bad", "sly"))
-    assert sorted(os.listdir(cli.dir / "copy")) == ["a", "d", "good"]
-
-
-def test_what_is_no_metrics_file_is_not_followed_and_not_waited_for(cli):
-    (cli.dir / "secret").write_text("of the machine")
-    for put in (f"ln -s {cli.dir}/secret $BATON_METRICS_FILE", "mkfifo $BATON_METRICS_FILE"):
-        cli.spec(f"rm -f $BATON_METRICS_FILE; {put}; echo x > $BATON_RESULTS_DIR/a")
-        cli("run", timeout=60)
-        assert os.listdir(cli.dir / "results" / "latest") == ["a"]
-
-
-def test_results_that_cannot_be_delivered_are_told_with_what_to_do(cli):
-    cli.spec("echo x > $BATON_RESULTS_DIR/a")
-    (cli.dir / "results").mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k,nr_inodes=2", "tmpfs", cli.dir / "results"], check=True)
-    try:
-        done = cli("run", check=1)
-    finally:
-        subprocess.run(["umount", cli.dir / "results"], check=True)
-    assert "No space left" in done.stderr and "\\x0a" not in done.stderr
-    assert f"baton results {cli.show()['id']} --to DIR" in done.stderr
-    assert cli.show()["state"] == "succeeded"
-    cli("results", "latest", "--to", "there")
-    assert (cli.dir / "there" / "a").read_text() == "x\n"
-
-
 def test_output_that_is_lost_is_told(cli):
     cli.spec("echo one; echo two")
     with open("/dev/full", "w") as full:
@@ -362,14 +264,6 @@ def test_closed_streams_are_as_dev_null(cli):
         assert done.returncode == 0, words
     assert cli.show()["state"] == "succeeded" and cli("logs", "latest").stdout == "one\n"
     cli("store", "check")
-
-
-def test_results_of_a_job_without_a_commit(cli):
-    cli.spec("exit 1")
-    cli("run", check=1)
-    done = cli("results", "latest", "--to", "there", check=None)
-    # A job that failed may have committed what it left behind; then an empty directory is right.
-    assert (done.returncode == 0) == bool(cli.show()["commits"])
 
 
 # --- stopping, preempting, resuming, removing ---------------------------------------------------------------------
@@ -529,17 +423,6 @@ def test_the_submitter_has_a_name_even_where_no_variable_says_it(cli):
     user = pwd.getpwuid(os.geteuid()).pw_name
     assert cli.show()["submitter"].startswith(f"{user}@")
     assert f"{user}@" in cli("show", "latest").stdout
-
-
-def test_an_unknown_metric_is_answered_with_those_there_are(cli):
-    cli("run", cli.spec('echo "{\\"loss\\": 1, \\"accuracy\\": 2}" >> $BATON_METRICS_FILE'))
-    assert "reported were" in (said := cli("metrics", "latest", "--name", "zzz", check=1).stderr) and "loss" in said and "accuracy" in said
-    assert "did you mean loss?" in cli("metrics", "latest", "--name", "los", check=1).stderr
-
-
-def test_metrics_too_large_to_plot_are_told_of(cli):
-    cli("run", cli.spec('for v in 1e308 -1e308; do echo "{\\"loss\\": $v}" >> $BATON_METRICS_FILE; done'))
-    assert "no number up to 1e300 to plot" in cli("metrics", "latest", "--plot").stdout
 
 
 def test_what_baton_has_not_written_into_the_store_is_none_of_gcs_leftovers(cli):
