@@ -219,6 +219,21 @@ def test_a_listing_knows_what_a_killed_process_said_last(cli):
     cli("sweep", "stop", "latest")
 
 
+def test_a_trial_that_its_sweep_still_wants_is_not_removed(cli):
+    process = interrupted_sweep(cli)
+    process.kill()
+    process.wait()
+    ended = next(t for t in trials_of(cli) if t["state"] == "value")
+    wanted = next(t for t in trials_of(cli) if t["state"] != "value" and running(cli, t))
+    said = cli("rm", wanted["job"], check=1).stderr
+    assert f"is trial {wanted['trial']} of sweep" in said and "has not ended" in said and "baton sweep stop" in said, said
+    cli("rm", ended["job"])
+    cli("sweep", "stop", "latest")
+    assert cli.show(wanted["job"])["state"] == "stopped"
+    cli("rm", wanted["job"])
+    assert "there is no job" in cli("show", wanted["job"], check=1).stderr
+
+
 def test_a_total_below_what_was_begun_is_refused(cli):
     process = interrupted_sweep(cli)
     process.send_signal(signal.SIGINT)
@@ -266,6 +281,8 @@ def test_a_value_for_what_is_searched_is_refused(cli):
     sweep_spec(cli)
     said = cli("sweep", "--set", "params.x=0.5", check=2).stderr
     assert "--set params.x gives x a value, but the sweep searches it" in said and "sweep.parameters.x=[0.5]" in said
+    said = cli("sweep", "--set", "params={x: 0.5}", check=2).stderr
+    assert "--set params gives x a value, but the sweep searches it" in said and "sweep.parameters.x=[0.5]" in said
     assert cli.json("sweep", "ls") == []
     cli("run", "--set", "params.x=0.5")
     cli("sweep", "--set", "sweep.parameters.x=[0.5]", "--trials", "1")

@@ -7,10 +7,7 @@ namespace {
 
 Result<int> run(Context& context) {
   auto script = completion_script(all_commands(), context.arguments.text("SHELL"));
-  if (!script.ok()) {
-    context.terminal.fail(script.error());
-    return kExitUsage;
-  }
+  if (!script.ok()) return refuse_usage(context, script.error());
   context.terminal.print(*script);
   return 0;
 }

@@ -26,10 +26,7 @@ Result<int> build(Context& context) {
   PlanRequest request;
   request.spec = context.arguments.text("SPEC", ".");
   auto job = read_spec(request);
-  if (!job) {
-    context.terminal.fail(job.error());
-    return kExitUsage;
-  }
+  if (!job) return refuse_usage(context, job.error());
   BATON_ASSIGN(auto images, open_images(context));
   TerminalProgress progress(context.terminal);
   auto image = images->ensure(job->spec.image, progress);
@@ -95,11 +92,10 @@ Result<int> remove_unused(Context& context, Images& images) {
 Result<int> remove(Context& context) {
   set_talk(context);
   bool unused = context.arguments.has("--unused");
-  if (unused != context.arguments.all("IMAGE").empty()) {
-    context.terminal.fail(Error{Code::invalid, "baton image rm needs either IMAGE or --unused",
-                                "baton image ls lists images"});
-    return kExitUsage;
-  }
+  if (unused != context.arguments.all("IMAGE").empty())
+    return refuse_usage(context,
+                        Error{Code::invalid, "baton image rm needs either IMAGE or --unused",
+                              "baton image ls lists images"});
   BATON_ASSIGN(auto images, open_images(context));
   if (unused) return remove_unused(context, *images);
   for (const auto& id : context.arguments.all("IMAGE")) {

@@ -30,10 +30,7 @@ Status check_attempt(int number, const Summary& summary) {
 
 Result<int> run(Context& context) {
   auto asked = attempt_asked_for(context.arguments);
-  if (!asked.ok()) {
-    context.terminal.fail(asked.error());
-    return kExitUsage;
-  }
+  if (!asked.ok()) return refuse_usage(context, asked.error());
   const int only = *asked;
   BATON_ASSIGN(Session session, open_session(context));
   BATON_ASSIGN(History history, open_job(session, context.arguments.text("JOB")));

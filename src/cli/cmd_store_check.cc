@@ -116,10 +116,9 @@ Result<int> check_named(Context& context) {
 // URL is another way to say --store.
 Result<int> check(Context& context) {
   const std::string url = context.arguments.text("URL", context.arguments.text("--store"));
-  if (context.arguments.has("--store") && context.arguments.text("--store") != url) {
-    context.terminal.fail({Code::invalid, "URL and --store name two stores", "leave one out"});
-    return kExitUsage;
-  }
+  if (context.arguments.has("--store") && context.arguments.text("--store") != url)
+    return refuse_usage(context,
+                        {Code::invalid, "URL and --store name two stores", "leave one out"});
   Arguments arguments = context.arguments;
   arguments.add("--store", url);
   Context named{context.parts, context.terminal, arguments};

@@ -53,10 +53,8 @@ Result<int> copy(Context& context) {
   BATON_ASSIGN(Settings b, load_settings(environment, context.arguments.text("TO")));
   BATON_ASSIGN(Place from_place, find_place(context, a.store));
   BATON_ASSIGN(Place to_place, find_place(context, b.store));
-  if (Status apart = check_apart(from_place, to_place); !apart.ok()) {
-    context.terminal.fail(apart.error());
-    return kExitUsage;
-  }
+  if (Status apart = check_apart(from_place, to_place); !apart.ok())
+    return refuse_usage(context, apart.error());
   const std::string buckets = join_path(a.home, "buckets");
   BATON_ASSIGN(auto from, context.parts.open_store(a.store, buckets));
   BATON_ASSIGN(auto to, context.parts.open_store(b.store, buckets));

@@ -11,18 +11,28 @@
 namespace baton {
 namespace {
 
+// The value that an override gives a parameter, empty where it gives none.
+std::optional<std::string> given_value(const Override& change, const std::string& name,
+                                       const Params& params) {
+  if (change.path == "params." + name) return change.value;
+  const Json* value = change.path == "params" ? find_param(params, name) : nullptr;
+  return value ? std::optional(param_text(*value)) : std::nullopt;
+}
+
 // A value for what is searched would be replaced in every trial, unless not every trial has one.
-Status check_overrides(const std::vector<Override>& overrides, const Space& space) {
+Status check_overrides(const std::vector<Override>& overrides, const Spec& spec) {
   for (const auto& change : overrides)
-    for (const auto& dimension : space.dimensions)
-      if (change.path == "params." + dimension.name && dimension.when.empty())
+    for (const auto& dimension : spec.sweep->space.dimensions) {
+      auto value = given_value(change, dimension.name, spec.params);
+      if (value && dimension.when.empty())
         return Error{Code::invalid,
                      fmt::format("--set {} gives {} a value, but the sweep searches it",
                                  printable(change.path), printable(dimension.name)),
                      fmt::format("change what is searched, as in --set "
                                  "'sweep.parameters.{0}=[{1}]', or take {0} out of "
                                  "sweep.parameters",
-                                 printable(dimension.name), printable(change.value))};
+                                 printable(dimension.name), printable(*value))};
+    }
   return {};
 }
 
@@ -43,7 +53,7 @@ Result<Job> read_request(const Context& context) {
   auto read = read_sweep_spec(request);
   if (!read.ok()) return near_command(request.spec, read.error());
   Job job = std::move(*read);
-  BATON_TRY(check_overrides(request.overrides, job.spec.sweep->space));
+  BATON_TRY(check_overrides(request.overrides, job.spec));
   BATON_TRY(check_sweep(job));
   return job;
 }
@@ -63,10 +73,7 @@ Result<std::vector<WarmPoint>> read_warm(Context& context, Session& session, con
 Result<int> run(Context& context) {
   set_talk(context);
   auto base = read_request(context);
-  if (!base) {
-    context.terminal.fail(base.error());
-    return kExitUsage;
-  }
+  if (!base) return refuse_usage(context, base.error());
   Parts& parts = context.parts;
   if (Status inputs = check_inputs(*base, parts.environment, parts.clock); !inputs.ok()) {
     context.terminal.fail(inputs.error());

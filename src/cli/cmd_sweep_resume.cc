@@ -85,10 +85,7 @@ Status check_total(const SweepHistory& history, const SweepEvent& limits) {
 Result<int> run(Context& context) {
   set_talk(context);
   auto limits = limits_asked_for(context);
-  if (!limits) {
-    context.terminal.fail(limits.error());
-    return kExitUsage;
-  }
+  if (!limits) return refuse_usage(context, limits.error());
   BATON_ASSIGN(Session session, open_session(context));
   BATON_ASSIGN(SweepHistory history, open_sweep(session, context.arguments.text("SWEEP")));
   const SweepState& state = history.state();
@@ -102,10 +99,8 @@ Result<int> run(Context& context) {
                     state.reason.empty() ? "" : ": " + printable(state.reason)),
         limits->trials ? more_than(state.trials.size())
                        : "`baton sweep resume " + id + " --trials N` adds trials to it"};
-  if (auto total = check_total(history, *limits); !total.ok()) {
-    context.terminal.fail(total.error());
-    return kExitUsage;
-  }
+  if (auto total = check_total(history, *limits); !total.ok())
+    return refuse_usage(context, total.error());
   BATON_TRY(check_limits(history, *limits));
   return extend_or_drive(context, session, history, *limits);
 }

@@ -54,6 +54,12 @@ struct Context {
   const Arguments& arguments;
 };
 
+// For a command line or a spec that is wrong: says so, and gives the exit status.
+inline int refuse_usage(Context& context, const Error& error) {
+  context.terminal.fail(error);
+  return kExitUsage;
+}
+
 // Runs the command line (without the program's name) and returns the exit status.
 int run_cli(Parts& parts, const std::vector<std::string>& words);
 

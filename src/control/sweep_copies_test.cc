@@ -1,4 +1,4 @@
-// Which commit a trial of pbt begins with: the driver on a store in memory.
+// How the driver replaces a member of pbt's population: on a store in memory.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -8,13 +8,14 @@
 #include "control/requests.h"
 #include "control/sweep_driver.h"
 #include "ledger/commits.h"
+#include "ledger/ledger_test_support.h"
 #include "ledger/start.h"
 
 namespace baton {
 namespace {
 
 constexpr const char* kSpec =
-    "name: s\ncommand: p ${x}\nsweep:\n  metric: loss\n  method: pbt\n  max_step: 2\n  trials: 5\n"
+    "name: s\ncommand: p ${x}\nsweep:\n  metric: loss\n  method: pbt\n  max_step: 2\n"
     "  parallel: 4\n  parameters: {x: {min: 0, max: 1}}\n";
 
 Status always(const Summary&) { return {}; }
@@ -100,38 +101,94 @@ class NoView : public SweepView {
   void tell(const std::string&) override {}
 };
 
-TEST(SweepCopies, TheLastCommitThatIsNotCompleteIsCopied) {
-  ManualClock clock;
-  clock.set_auto_advance(true);
-  auto store = make_mem_store();
-  Ledger ledger(*store, clock);
-  SweepLedger sweeps(*store, clock);
-  Sweep sweep;
-  sweep.base.spec = *parse_spec(kSpec, "s.yaml", {});
-  sweep.base.id = new_job_id(clock.wall_ms());
-  sweep.base.nonce = new_nonce();
-  sweep.base.argv = {"/bin/sh", "-c", "p ${x}"};
-  ASSERT_TRUE(sweeps.add_sweep(sweep).ok());
-  ASSERT_TRUE(sweeps.add_created(sweep, "").ok());
-  Population population(ledger, clock);
-  NoView view;
-  AgentIdentity self;
-  self.agent = new_nonce();
-  SweepParts parts{sweeps, ledger, clock, population, view, self, 8, {}};
-  parts.times.look = 1'000'000'000;  // reports are read once
-  auto end = SweepDriver(parts).run(sweep.base.id, std::nullopt);
-  ASSERT_TRUE(end.ok()) << end.error().message;
-  auto history = sweeps.open(sweep.base.id);
-  ASSERT_TRUE(history.ok());
-  ASSERT_EQ(history->state().trials.size(), 5u);
-  EXPECT_EQ(history->state().trial(5).parent, 1u);
-  auto parent = ledger.open(population.jobs.at(1));
+class SweepCopies : public testing::Test {
+ protected:
+  void drive(int trials, SweepLedger& sweeps) {
+    clock_.set_auto_advance(true);
+    Sweep sweep;
+    const std::string spec = kSpec + ("  trials: " + std::to_string(trials) + "\n");
+    sweep.base.spec = *parse_spec(spec, "s.yaml", {});
+    sweep.base.id = new_job_id(clock_.wall_ms());
+    sweep.base.nonce = new_nonce();
+    sweep.base.argv = {"/bin/sh", "-c", "p ${x}"};
+    ASSERT_TRUE(sweeps.add_sweep(sweep).ok());
+    ASSERT_TRUE(sweeps.add_created(sweep, "").ok());
+    AgentIdentity self;
+    self.agent = new_nonce();
+    SweepParts parts{sweeps, ledger_, clock_, population_, view_, self, 8, {}};
+    parts.times.look = 1'000'000'000;  // reports are read once
+    auto end = SweepDriver(parts).run(sweep.base.id, std::nullopt);
+    ASSERT_TRUE(end.ok()) << end.error().message;
+    auto history = sweeps_.open(sweep.base.id, [this](const SweepEvent& event, const SweepState&) {
+      events_.push_back(event);
+    });
+    ASSERT_TRUE(history.ok());
+    sweep_ = history->sweep();
+    state_ = history->state();
+  }
+
+  ManualClock clock_;
+  std::unique_ptr<ObjectStore> store_ = make_mem_store();
+  Ledger ledger_{*store_, clock_};
+  SweepLedger sweeps_{*store_, clock_};
+  Population population_{ledger_, clock_};
+  NoView view_;
+  Sweep sweep_;
+  SweepState state_;
+  std::vector<SweepEvent> events_;
+};
+
+TEST_F(SweepCopies, TheLastCommitThatIsNotCompleteIsCopied) {
+  drive(5, sweeps_);
+  ASSERT_EQ(state_.trials.size(), 5u);
+  EXPECT_EQ(state_.trial(5).parent, 1u);
+  auto parent = ledger_.open(population_.jobs.at(1));
   ASSERT_TRUE(parent.ok());
   ASSERT_EQ(parent->summary().commits.size(), 2u);
-  auto begun_with = read_start(*store, population.jobs.at(5));
+  auto begun_with = read_start(*store_, population_.jobs.at(5));
   ASSERT_TRUE(begun_with.ok()) << begun_with.error().message;
   ASSERT_TRUE(begun_with->has_value());
   EXPECT_EQ((*begun_with)->seq, 1u) << "the second is complete";
+}
+
+// A store in which somebody extends the sweep at the moment when its driver records reports.
+class ExtendedMeanwhile : public SharedStore {
+ public:
+  ExtendedMeanwhile(ObjectStore& store, Clock& clock, int trials)
+      : SharedStore(store), others_(store, clock), trials_(trials) {}
+  Status create(const std::string& key, std::string_view bytes) override {
+    const bool reports = bytes.find("\"reported\"") != std::string_view::npos;
+    if (reports && trials_ > 0) extend(key);
+    return SharedStore::create(key, bytes);
+  }
+
+ private:
+  void extend(const std::string& key) {
+    const size_t id = key.find('/') + 1;
+    auto history = others_.open(key.substr(id, key.find('/', id) - id));
+    ASSERT_TRUE(history.ok()) << key << ": " << history.error().message;
+    SweepEvent resumed;
+    resumed.type = SweepEventType::resumed;
+    resumed.trials = std::exchange(trials_, 0);
+    auto appended = history->append(resumed, 1, [](const SweepState&) { return Status(); });
+    ASSERT_TRUE(appended.ok()) << appended.error().message;
+  }
+
+  SweepLedger others_;
+  int trials_;
+};
+
+TEST_F(SweepCopies, ReportsAreJudgedAsAReplayJudgesThem) {
+  ExtendedMeanwhile store(*store_, clock_, 5);
+  SweepLedger sweeps(store, clock_);
+  drive(4, sweeps);
+  ASSERT_EQ(state_.max_trials, 5);
+  ASSERT_EQ(state_.trials.size(), 5u) << "the worst makes room for the trial that was added";
+  EXPECT_EQ(state_.trial(5).parent, 1u);
+  EXPECT_EQ(state_.trial(4).outcome, TrialOutcome::pruned);
+  auto replayed = SweepTuner::rebuild(sweep_, state_, events_, nullptr, 0);
+  ASSERT_TRUE(replayed.ok()) << replayed.error().message;
+  EXPECT_FALSE(replayed->started_afresh());
 }
 
 }  // namespace

@@ -110,6 +110,13 @@ bool SweepDriver::outgrown() const {
   return method_has_budgets(sweep().spec().method) && planned_ != state().max_trials;
 }
 
+// For append(): what the optimiser said is recorded only where a replay would have it say the same,
+// which is before an extension that it does not know of.
+Status SweepDriver::still_planned() const {
+  if (!outgrown()) return {};
+  return Error{Code::transient, "the sweep was just extended", ""};
+}
+
 Status SweepDriver::ask() {
   if (outgrown()) BATON_TRY(rebuild_tuner());
   const SweepState& now = state();
@@ -123,11 +130,7 @@ Status SweepDriver::ask() {
   if (!suggested.ok()) return suggested.error();
   const bool fresh = suggested->job.empty() && suggested->parent == 0;
   if (suggested->job.empty()) suggested->job = new_job_id(parts_.clock.wall_ms());
-  // A replay would ask after an extension that was recorded meanwhile: so does this driver.
-  auto appended = append(*suggested, [this](const SweepState&) {
-    return outgrown() ? Status(Error{Code::transient, "the sweep was just extended", ""})
-                      : Status();
-  });
+  auto appended = append(*suggested, [this](const SweepState&) { return still_planned(); });
   if (!appended.ok()) return outgrown() ? rebuild_tuner() : Status(appended.error());
   const SweepEvent& asked = *appended;
   tuner_->note(asked, now);

@@ -81,6 +81,7 @@ class SweepDriver {
   // sweep_driver.cc
   Result<bool> act(const SweepStep& step);
   bool outgrown() const;
+  Status still_planned() const;
   Status ask();
   Status wait();
   Status on_news(const TrialRunner::News& news);
@@ -108,7 +109,7 @@ class SweepDriver {
   bool metric_is_known() const;
   bool wants_reports() const;
   Status collect_reports(uint64_t trial, const History& history, SweepEvent& event);
-  Status record(SweepEvent& reported);
+  Status record_reports(const std::map<uint64_t, const History*>& trials);
   Status read_reports();
   Result<History*> look(uint64_t trial);
   Status look_elsewhere();

@@ -164,11 +164,8 @@ Status SweepDriver::conclude(uint64_t trial, History& history) {
   if (goes_on && machine_goes(summary) && tries_.contains(trial)) leaving_ = true;
   tell_interruptions(trial, summary);
   if (goes_on) return {};
-  if (wants_reports() && state().trial(trial).state == SweepTrial::State::open) {
-    SweepEvent rest;
-    BATON_TRY(collect_reports(trial, history, rest));
-    BATON_TRY(record(rest));
-  }
+  if (wants_reports() && state().trial(trial).state == SweepTrial::State::open)
+    BATON_TRY(record_reports({{trial, &history}}));
   // A program that came to its end before it was stopped counts as any other.
   if (summary.state == State::succeeded) return conclude_succeeded(trial, history);
   if (summary.state == State::failed)
@@ -302,11 +299,19 @@ Status SweepDriver::collect_reports(uint64_t trial, const History& history, Swee
   return {};
 }
 
-Status SweepDriver::record(SweepEvent& reported) {
-  if (reported.reports.empty()) return {};
-  reported.type = SweepEventType::reported;
-  auto appended = append(reported);
-  return appended.ok() ? Status() : Status(appended.error());
+// Records what the trials have reported since the last look, and the verdicts. They are judged anew
+// where the sweep was extended meanwhile.
+Status SweepDriver::record_reports(const std::map<uint64_t, const History*>& trials) {
+  while (true) {
+    if (outgrown()) BATON_TRY(rebuild_tuner());
+    SweepEvent event;
+    event.type = SweepEventType::reported;
+    for (const auto& [trial, history] : trials) BATON_TRY(collect_reports(trial, *history, event));
+    if (event.reports.empty()) return {};
+    auto appended = append(event, [this](const SweepState&) { return still_planned(); });
+    if (appended.ok()) return {};
+    if (!outgrown()) return appended.error();
+  }
 }
 
 // The trial's job, read on from where it was last looked at, until it is final.
@@ -323,14 +328,13 @@ Result<History*> SweepDriver::look(uint64_t trial) {
 // What running trials have reported, where the method wants to know.
 Status SweepDriver::read_reports() {
   if (!wants_reports()) return {};
-  SweepEvent event;
+  std::map<uint64_t, const History*> trials;
   for (uint64_t trial : running_) {
     if (state().trial(trial).state != SweepTrial::State::open) continue;
     auto history = look(trial);
-    if (!history.ok()) continue;  // looked at again in a moment
-    BATON_TRY(collect_reports(trial, **history, event));
+    if (history.ok()) trials.emplace(trial, *history);  // else looked at again in a moment
   }
-  return record(event);
+  return record_reports(trials);
 }
 
 // Agents on other machines, which only the store tells of.
