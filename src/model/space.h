@@ -92,8 +92,9 @@ uint64_t count_values(const Dimension& dimension);
 Json value_at(const Dimension& dimension, uint64_t k);
 // Which of them a value is, or is nearest to. Precondition: contains().
 uint64_t level_of(const Dimension& dimension, const Json& value);
-// The value nearest to a number within [min, max]. Precondition: no category.
-Json nearest_value(const Dimension& dimension, double number);
+// The same value as the space has it: within its bounds, on its step, a category's as it was
+// written, an integer as one. Precondition: contains().
+Json standard_value(const Dimension& dimension, const Json& value);
 // Whether the dimension can take this value.
 bool contains(const Dimension& dimension, const Json& value);
 

@@ -121,6 +121,13 @@ class Checker {
     if (dimension.log && problems_.empty()) check_log(dimension);
   }
 
+  // Over a wide range it does not matter which of very many neighbouring values is meant.
+  static bool can_tell_levels_apart(const Dimension& dimension) {
+    const double step =
+        dimension.kind == Kind::integer ? std::max(dimension.step, 1.0) : dimension.step;
+    return step == 0 || step >= 1e-13 * dimension.max || dimension.max > 2 * dimension.min;
+  }
+
   // Every value must have a coordinate of its own that is a number.
   void check_log(const Dimension& dimension) {
     const auto [low, high] = axis_range(dimension);
@@ -131,7 +138,7 @@ class Checker {
           fmt::format("is {}, too small for a logarithmic scale in steps of {}; take a larger min, "
                       "or leave step out",
                       number_text(dimension.min), number_text(dimension.step)));
-    else if (!(std::isfinite(width) && width > 0))
+    else if (!(std::isfinite(width) && width > 0) || !can_tell_levels_apart(dimension))
       fail(dimension, {"max"},
            fmt::format("is {}, too near to min for a logarithmic scale; leave scale out",
                        number_text(dimension.max)));

@@ -131,6 +131,10 @@ INSTANTIATE_TEST_SUITE_P(
             R"({"x": {"min": 9007199254740991, "max": 9007199254740992, "type": "int", "scale": "log"}})",
             "x.max is 9007199254740992, too near to min for a logarithmic scale; leave scale out",
             {"x", "max"}},
+        Slip{
+            R"({"x": {"min": 1000000000000000, "max": 1000000000001000, "type": "int", "scale": "log"}})",
+            "x.max is 1000000000001000, too near to min for a logarithmic scale; leave scale out",
+            {"x", "max"}},
         Slip{R"({"x": {"min": 0, "max": 1.5, "type": "int"}})",
              "x.max is 1.5, but type int needs a whole number",
              {"x", "max"}},
@@ -301,12 +305,26 @@ TEST(SpaceValues, AreCountedAndNamed) {
   EXPECT_EQ(count_values(d[2]), 3u);
   EXPECT_EQ(dump_json(value_at(d[2], 2)), "6");
   EXPECT_EQ(value_at(d[3], 1), "y");
-  EXPECT_EQ(nearest_value(d[1], 0.5499), 0.5);
-  EXPECT_EQ(nearest_value(d[2], 100), 6);
-  EXPECT_EQ(nearest_value(d[0], -1), 0.0);
+  EXPECT_EQ(dump_json(standard_value(d[0], 1 + 1e-13)), "1.0");
+  EXPECT_EQ(dump_json(standard_value(d[1], 0.30000000000000004)), "0.3");
+  EXPECT_EQ(dump_json(standard_value(d[2], 6.0)), "6");
+  EXPECT_EQ(standard_value(d[3], "y"), "y");
   EXPECT_TRUE(contains(d[2], 6.0));
   EXPECT_FALSE(contains(d[2], 7));
   EXPECT_FALSE(contains(d[3], 1));
+}
+
+TEST(SpaceValues, OfWholeNumbersAreExact) {
+  Space space = space_of(R"({"a": {"min": 0, "max": 10000000, "type": "int", "step": 5000000},
+                             "b": {"min": 0, "max": 10000000000000, "type": "int"},
+                             "c": {"min": -9007199254740991, "max": 0, "type": "int", "step": 2}})");
+  const auto& d = space.dimensions;
+  EXPECT_TRUE(contains(d[0], 5000000));
+  EXPECT_FALSE(contains(d[0], 5000003));
+  EXPECT_TRUE(contains(d[1], 10000000000000));
+  EXPECT_FALSE(contains(d[1], 10000000000001));
+  EXPECT_TRUE(contains(d[2], -9007199254740989));
+  EXPECT_FALSE(contains(d[2], -9007199254740990));
 }
 
 TEST(SpaceValues, LongOnesAreCutInMessages) {

@@ -26,11 +26,13 @@ double tidy(double number) { return std::strtod(fmt::format("{:.12g}", number).c
 
 bool contains_number(const Dimension& dimension, double number) {
   if (!std::isfinite(number)) return false;
-  if (dimension.kind == Kind::integer && std::floor(number) != number) return false;
+  double step = step_of(dimension);
+  if (dimension.kind == Kind::integer)  // all exact up to 2^53
+    return std::floor(number) == number && number >= dimension.min && number <= dimension.max &&
+           std::fmod(number - dimension.min, step) == 0;
   if (number < dimension.min - std::abs(dimension.min) * kBoundSlack ||
       number > dimension.max + std::abs(dimension.max) * kBoundSlack)
     return false;
-  double step = step_of(dimension);
   if (step == 0) return true;
   double k = (number - dimension.min) / step;
   return std::abs(k - std::round(k)) <= kStepSlack;
@@ -113,11 +115,9 @@ uint64_t level_of(const Dimension& dimension, const Json& value) {
       std::clamp(k, 0.0, static_cast<double>(count_values(dimension) - 1)));
 }
 
-Json nearest_value(const Dimension& dimension, double number) {
-  double step = step_of(dimension);
-  number = std::clamp(number, dimension.min, dimension.max);
-  if (step == 0) return number;
-  return value_at(dimension, level_of(dimension, number));
+Json standard_value(const Dimension& dimension, const Json& value) {
+  if (count_values(dimension) > 0) return value_at(dimension, level_of(dimension, value));
+  return std::clamp(value.get<double>(), dimension.min, dimension.max);
 }
 
 bool contains(const Dimension& dimension, const Json& value) {

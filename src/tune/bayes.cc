@@ -1,12 +1,11 @@
 #include <algorithm>
 #include <numeric>
-#include <set>
 
 #include "tune/acquisition.h"
 #include "tune/branches.h"
+#include "tune/draw.h"
 #include "tune/methods.h"
 #include "tune/search.h"
-#include "tune/sobol.h"
 #include "tune/surrogate.h"
 #include "tune/trust_region.h"
 
@@ -17,6 +16,7 @@ namespace {
 constexpr double kDrawShare = 0.5;      // of suggestions by a posterior sample, by default
 constexpr size_t kManyDimensions = 10;  // from here on draws alone have a trust region too
 constexpr size_t kCentres = 4;
+constexpr size_t kMostBelieved = 500;  // of the open trials, the latest; time is cubic in them
 // From kManyDimensions on a climb needs more room than SearchOptions gives.
 constexpr size_t kManyRefined = 8;
 constexpr int kManyEvaluations = 120;
@@ -47,12 +47,12 @@ class Bayes : public MethodTuner {
 
  private:
   size_t initial() const;
-  std::optional<Point> suggest(const std::vector<Observation>& observations,
-                               const std::set<Point>& taken);
+  std::optional<Point> suggest(const std::vector<Observation>& observations);
   std::vector<Point> incumbents(const std::vector<Observation>& observations);
   SearchOptions where(const std::vector<Observation>& observations, bool draw);
   bool draws() const;
-  std::optional<Point> unseen(const std::set<Point>& taken) const;
+  bool tried(const Point& point) const;
+  Point untried() const;
 
   Features features_;
   Surrogate surrogate_;
@@ -70,41 +70,46 @@ size_t Bayes::initial() const {
 }
 
 Result<MethodTuner::Proposal> Bayes::propose() {
-  std::set<Point> taken;
-  for (const Trial& trial : table().trials()) {
-    if (trial.state != Trial::State::forgotten) taken.insert(trial.point);
+  // Before anything is fitted: an ask that is refused leaves no trace.
+  if (points_ > 0 && table().seen() >= points_) {
+    return Error{Code::not_found, "every point of the space has been tried",
+                 "widen a range or refine a step"};
   }
   std::optional<Point> point;
   const std::vector<Observation> observations = table().observations();
   if (observations.size() + table().open().size() >= initial() && observations.size() >= 2) {
-    point = suggest(observations, taken);
+    point = suggest(observations);
   } else {
     Point next = table().codec().snap(sobol_.at(table().trials().size()));
-    if (!taken.count(next)) point = std::move(next);
+    if (!tried(next)) point = std::move(next);
   }
-  if (!point) point = unseen(taken);
-  if (!point) {
-    return Error{Code::not_found, "every point of the space has been tried",
-                 "widen a range or refine a step"};
-  }
+  if (!point) point = untried();
   return Proposal{std::move(*point), 0, 0, 0};
 }
 
-std::optional<Point> Bayes::unseen(const std::set<Point>& taken) const {
+bool Bayes::tried(const Point& point) const {
+  return table().seen(table().codec().as_encoded(point));
+}
+
+// Any point that is not tried: by chance, else the first of the walk over all levels. Where there
+// is none, as in a continuum between neighbouring numbers, one that is.
+Point Bayes::untried() const {
   const Codec& codec = table().codec();
   Rng random = rng(kFallback);
+  Point point;
   for (int i = 0; i < 200; ++i) {
-    Point point(codec.size());
-    for (double& at : point) at = random.uniform();
-    point = codec.snap(point);
-    if (!taken.count(point)) return point;
+    point = codec.snap(uniform_point(codec.size(), random));
+    if (!tried(point)) return point;
   }
-  if (points_ == 0) return std::nullopt;
-  Point point = codec.first();
+  Point walk = codec.first();
   do {
-    if (!taken.count(point)) return point;
-  } while (codec.next(point));
-  return std::nullopt;
+    point = walk;
+    for (size_t k = 0; k < codec.size(); ++k) {
+      if (codec.levels(k) == 0 && Codec::used(point[k])) point[k] = random.uniform();
+    }
+    if (!tried(point)) return point;
+  } while (codec.next(walk));
+  return point;
 }
 
 std::vector<Point> Bayes::incumbents(const std::vector<Observation>& observations) {
@@ -155,20 +160,22 @@ bool Bayes::draws() const {
   return acquisition == "thompson";
 }
 
-std::optional<Point> Bayes::suggest(const std::vector<Observation>& observations,
-                                    const std::set<Point>& taken) {
+std::optional<Point> Bayes::suggest(const std::vector<Observation>& observations) {
   surrogate_.update(observations);
   Gp& gp = surrogate_.gp();
   const bool draw = draws();
   SearchOptions options = where(observations, draw);
-  auto seen = [&](const Point& point) { return taken.count(point) > 0; };
+  auto seen = [&](const Point& point) { return tried(point); };
   if (draw) {
     auto found = search(features_, PathSample(gp, rng(kDraw)), seen, options, rng(kSearch));
     if (found || options.low.empty()) return found;
     options.low = options.high = {};  // a box of few points may be used up
   }
+  const std::vector<const Trial*> open = table().open();
   std::vector<Point> pending;
-  for (const Trial* trial : table().open()) pending.push_back(trial->point);
+  for (size_t i = open.size() - std::min(open.size(), kMostBelieved); i < open.size(); ++i) {
+    pending.push_back(open[i]->point);
+  }
   gp.append_believed(features_.encode(pending));
   // Of the believed values too: what is already being tried is no improvement.
   const double incumbent = gp.fitted().minCoeff();

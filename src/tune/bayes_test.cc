@@ -184,6 +184,73 @@ TEST(Bayes, TriesEveryPointOfASmallSpaceOnceAndThenSaysSo) {
   EXPECT_TRUE(tuner->ask().is(Code::not_found));
 }
 
+std::string categories(int count, int choices) {
+  Json space = Json::object();
+  for (int i = 0; i < count; ++i)
+    for (int k = 0; k < choices; ++k) space["c" + std::to_string(i)].push_back(k);
+  space["x"] = {{"min", 0}, {"max", 1}};
+  return dump_json(space);
+}
+
+TEST(Bayes, SearchesAmongManyCategoriesAndLevels) {
+  for (const std::string& text : {categories(48, 2), categories(1, 40), categories(6, 10)}) {
+    auto tuner = test_tuner(test_space(text), options(1, "logei"));
+    Player player([](const Params& params, int64_t) { return number(params, "c0"); }, 1, 0);
+    player.play(*tuner, 50);
+    EXPECT_EQ(tuner->best()->value, 0) << text;
+  }
+}
+
+TEST(Bayes, ARefusedAskLeavesNoTrace) {
+  auto tuner = test_tuner(test_space(R"({"x": {"min": 1, "max": 6, "type": "int"}})"), options(1));
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(tuner->ask().ok());
+  for (uint64_t id = 1; id <= 6; ++id)
+    ASSERT_TRUE(tuner->tell(id, static_cast<double>(id * id % 5)).ok());
+  const Json before = tuner->save();
+  EXPECT_TRUE(tuner->ask().is(Code::not_found));
+  EXPECT_EQ(tuner->save(), before);
+}
+
+// In numbers: what the cube tells apart may be the same number.
+TEST(Bayes, AFailedPointIsNotTriedAgain) {
+  auto tuner = test_tuner(test_space(R"({"x": {"min": -3.7, "max": -2.7}})"), options(1));
+  std::set<double> tried;
+  for (int i = 0; i < 60; ++i) {
+    auto trial = tuner->ask();
+    ASSERT_TRUE(trial.ok());
+    const double x = number(trial->params, "x");
+    EXPECT_TRUE(tried.insert(x).second) << x;
+    ASSERT_TRUE((x > -3.6 ? tuner->fail(trial->id) : tuner->tell(trial->id, x)).ok());
+  }
+}
+
+TEST(Bayes, ABranchThatChanceHardlyFindsIsFound) {
+  Json space = Json::object();
+  for (int i = 0; i < 1000; ++i) space["a"].push_back(i);
+  space["x"] = {{"min", 0}, {"max", 1}, {"when", {{"a", 999}}}};
+  auto tuner = test_tuner(test_space(dump_json(space)), options(1));
+  for (int i = 0; i < 999; ++i) ASSERT_TRUE(tuner->add({{"a", i}}, i % 7).ok());
+  for (int i = 0; i < 3; ++i) {
+    auto trial = tuner->ask();
+    ASSERT_TRUE(trial.ok()) << trial.error().message;
+    EXPECT_EQ(number(trial->params, "a"), 999);
+    ASSERT_TRUE(tuner->tell(trial->id, 1).ok());
+  }
+}
+
+TEST(Bayes, OfManyOpenTrialsTheLatestAreBelieved) {
+  auto tuner = test_tuner(test_space(kPlane), options(2, "logei"));
+  for (int i = 0; i < 700; ++i) ASSERT_TRUE(tuner->ask().ok());
+  for (uint64_t id = 1; id <= 20; ++id) ASSERT_TRUE(tuner->tell(id, static_cast<double>(id)).ok());
+  std::set<std::pair<double, double>> asked;
+  for (int i = 0; i < 5; ++i) {
+    auto trial = tuner->ask();
+    ASSERT_TRUE(trial.ok());
+    asked.emplace(number(trial->params, "x"), number(trial->params, "y"));
+  }
+  EXPECT_EQ(asked.size(), 5u);
+}
+
 TEST(Bayes, CopesWithAnyValues) {
   const double none = std::numeric_limits<double>::quiet_NaN();
   const std::vector<std::vector<double>> cycles = {
@@ -230,6 +297,30 @@ TEST(Bayes, AThousandTrialsKeepTheModelSmall) {
   auto loaded = load_tuner(tuner->save());
   ASSERT_TRUE(loaded.ok());
   EXPECT_EQ((*loaded)->ask()->params, tuner->ask()->params);
+}
+
+// What penalised failures cost changes with every new worst value, and with it who is best.
+TEST(Bayes, ALargeModelWithPenaltiesGoesOnAsItWas) {
+  TuneOptions penalise = options(1);
+  penalise.failures = Failures::penalise;
+  auto tuner = test_tuner(test_space(kPlane), penalise);
+  for (int i = 0; i < 420; ++i) ASSERT_TRUE(tuner->ask().ok());
+  for (uint64_t id = 1; id <= 400; ++id) ASSERT_TRUE(tuner->fail(id).ok());
+  Rng rng(1);
+  for (int i = 0; i < 180; ++i) {
+    const Params params = {{"x", rng.uniform()}, {"y", rng.uniform()}};
+    ASSERT_TRUE(tuner->add(params, bowl(params, 0)).ok());
+  }
+  ASSERT_TRUE(tuner->ask().ok());
+  ASSERT_TRUE(tuner->add({{"x", 0.5}, {"y", 0.5}}, 50).ok());
+  auto loaded = load_tuner(*parse_json(dump_json(tuner->save()), "saved"));
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  for (int i = 0; i < 4; ++i) EXPECT_EQ((*loaded)->ask()->params, tuner->ask()->params) << i;
+  Json damaged = tuner->save();
+  for (const Json& chosen : {Json(3), Json({2, 1}), Json({-1}), Json({"a"})}) {
+    damaged["method"]["chosen"] = chosen;
+    EXPECT_TRUE(load_tuner(damaged).is(Code::invalid)) << dump_json(chosen);
+  }
 }
 
 TEST(Bayes, DamagedModelIsRefused) {

@@ -156,7 +156,8 @@ uint64_t Codec::points() const {
 void Codec::restart(Point& point, size_t from) const {
   for (size_t place = from; place < order_.size(); ++place) point[order_[place]] = kUnused;
   for (size_t place = from; place < order_.size(); ++place)
-    if (size_t i = order_[place]; is_used_at(i, point)) point[i] = centre(i, 0);
+    if (size_t i = order_[place]; is_used_at(i, point))
+      point[i] = axes_[i].levels > 0 ? centre(i, 0) : 0.5;
 }
 
 Point Codec::first() const {
@@ -168,7 +169,7 @@ Point Codec::first() const {
 bool Codec::next(Point& point) const {
   for (size_t place = order_.size(); place-- > 0;) {
     size_t i = order_[place];
-    if (!used(point[i])) continue;
+    if (!used(point[i]) || axes_[i].levels == 0) continue;
     uint64_t k = level(i, point[i]) + 1;
     // Far from zero a logarithmic scale may have no coordinate of its own for each level.
     while (k < axes_[i].levels && level(i, centre(i, k)) < k) ++k;

@@ -30,8 +30,10 @@ class Codec {
   Params decode(const Point& point) const;
   // `params` have passed check_params(). Unused dimensions get kUnused.
   Point encode(const Params& params) const;
-  // encode(decode(point)): snaps to levels and choices, marks the unused.
+  // Snaps to levels and choices, marks the unused. Coordinates of a continuum stay as they are.
   Point snap(const Point& point) const;
+  // encode(decode(point)): the point that a trial with these parameters has.
+  Point as_encoded(const Point& point) const { return encode(decode(point)); }
 
   // Number of choices of a category; 0 for other dimensions.
   size_t choices(size_t dimension) const;
@@ -43,8 +45,8 @@ class Codec {
   size_t choice(size_t dimension, double coordinate) const;
   // Number of different points; 0: a continuum, or too many to count.
   uint64_t points() const;
-  // All points one after the other, the last dimension fastest. next() is false after the last one.
-  // Precondition: no dimension is a continuum.
+  // All points one after the other, the last dimension fastest; of a continuum its middle stands
+  // for all. next() is false after the last one.
   Point first() const;
   bool next(Point& point) const;
 

@@ -3,7 +3,8 @@
 //
 // Rungs are at the steps min_step · reduction^k below max_step, and at max_step. A trial that comes
 // to a rung goes on at once when it is among the best 1/reduction of all that have come there;
-// otherwise it pauses, and ask() resumes it when later results have moved it up. hyperband runs
+// otherwise it pauses, and ask() resumes it when later results have moved it up. A trial that has
+// reported beyond a rung without a report at it has come to both. hyperband runs
 // several brackets, the b-th of which begins at rung b, with new trials in the proportions of Li et
 // al., "Hyperband", JMLR 2018.
 //
@@ -68,12 +69,12 @@ class HalvingTuner : public MethodTuner {
 
   Verdict judge(const Trial& trial) override {
     Member& member = members_[trial.id];
-    while (trial.reports.back().first >= steps_[member.rung]) {
-      if (member.rung + 1 == steps_.size()) return Verdict::stop;
-      if (!is_among_best(trial.id, member)) return Verdict::pause;
-      ++member.rung;
+    if (trial.reports.back().first >= steps_.back()) {
+      member.rung = steps_.size() - 1;
+      return Verdict::stop;
     }
-    return Verdict::go_on;
+    member.rung = furthest(trial, member);
+    return has_come_to(trial, member.rung) ? Verdict::pause : Verdict::go_on;
   }
 
   void on_closed(const Trial& trial) override {
@@ -101,8 +102,12 @@ class HalvingTuner : public MethodTuner {
         return bad;
       members_[id] = member;
     }
-    for (const Trial& trial : table().trials())
+    for (const Trial& trial : table().trials()) {
+      const bool complete = !trial.reports.empty() && has_come_to(trial, steps_.size() - 1);
+      const bool open = trial.state == Trial::State::open || trial.state == Trial::State::paused;
+      if (open && complete) return bad;
       if (trial.state == Trial::State::paused && trial.reports.empty()) return bad;
+    }
     for (const Trial& trial : table().trials())
       if (!trial.added && trial.state != Trial::State::forgotten && !members_.count(trial.id))
         return bad;
@@ -151,20 +156,35 @@ class HalvingTuner : public MethodTuner {
     return std::find(best.begin(), best.end(), id) != best.end();
   }
 
+  bool has_come_to(const Trial& trial, size_t rung) const {
+    return trial.reports.back().first >= steps_[rung];
+  }
+
+  // The rung that an incomplete trial, on its way to or at one, may go on to with what it has
+  // reported: the first that it has not come to, or is not among the best of.
+  size_t furthest(const Trial& trial, Member member) const {
+    while (has_come_to(trial, member.rung) && is_among_best(trial.id, member)) ++member.rung;
+    return member.rung;
+  }
+
   bool is_paused(uint64_t id) const { return table().find(id)->state == Trial::State::paused; }
 
   // A paused trial to go on with, its rung already moved up; 0 when there is none.
   uint64_t promotable() {
     // Promoted before, but taken back by forget().
     for (const auto& [id, member] : members_)
-      if (is_paused(id) && table().find(id)->reports.back().first < steps_[member.rung]) return id;
+      if (is_paused(id) && !has_come_to(*table().find(id), member.rung)) return id;
     for (size_t rung = steps_.size() - 1; rung-- > 0;)
       for (size_t bracket = 0; bracket < std::min(brackets_, rung + 1); ++bracket)
-        for (uint64_t id : best_at(bracket, rung))
-          if (members_[id].rung == rung && is_paused(id)) {
-            ++members_[id].rung;
-            return id;
-          }
+        for (uint64_t id : best_at(bracket, rung)) {
+          Member& member = members_.at(id);
+          if (member.rung != rung || !is_paused(id)) continue;
+          const Trial& trial = *table().find(id);
+          const size_t next = furthest(trial, member);
+          if (has_come_to(trial, next)) continue;
+          member.rung = next;
+          return id;
+        }
     return 0;
   }
 
@@ -190,7 +210,8 @@ class HalvingTuner : public MethodTuner {
     }
     if (!first) return 0;
     const uint64_t id = std::get<2>(*first);
-    ++members_[id].rung;
+    Member& member = members_.at(id);
+    while (has_come_to(*table().find(id), member.rung)) ++member.rung;
     return id;
   }
 

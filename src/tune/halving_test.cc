@@ -49,6 +49,38 @@ TEST(Asha, GoesOnAtOnceWithTheBest) {
   EXPECT_EQ(*tuner->report(3, 3, 1.0), Verdict::pause);
 }
 
+// A program that reports only now and then comes to several rungs at once.
+TEST(Asha, WhoReportsTheLastStepIsComplete) {
+  for (const char* method : {"asha", "hyperband"}) {
+    auto tuner = test_tuner(test_space(kSpace), rungs(method, 6));
+    for (uint64_t id = 1; id <= 6; ++id) ASSERT_TRUE(tuner->ask().ok());
+    for (uint64_t id = 1; id <= 6; ++id)
+      EXPECT_EQ(*tuner->report(id, 9, static_cast<double>(id)), Verdict::stop) << method << id;
+    EXPECT_EQ(tuner->best()->id, 1u);
+    EXPECT_TRUE(tuner->ask().is(Code::not_found)) << method;
+  }
+}
+
+TEST(Asha, ReportsBeyondARungCountThereWhenATrialIsPromoted) {
+  TuneOptions options = rungs("asha", 6);
+  options.max_step = 27;
+  auto tuner = test_tuner(test_space(kSpace), options);
+  for (uint64_t id = 1; id <= 6; ++id) ASSERT_TRUE(tuner->ask().ok());
+  EXPECT_EQ(*tuner->report(1, 10, 1), Verdict::pause);
+  EXPECT_EQ(*tuner->report(2, 10, 2), Verdict::pause);
+  EXPECT_EQ(*tuner->report(3, 2, 3), Verdict::pause);
+  // At step 1 the first is the best of three, but at 3 and at 9 there are only two.
+  EXPECT_TRUE(tuner->ask().is(Code::transient));
+  const Json before = tuner->save();
+  EXPECT_TRUE(tuner->ask().is(Code::transient));
+  EXPECT_EQ(tuner->save(), before);
+  EXPECT_EQ(*tuner->report(4, 10, 4), Verdict::pause);
+  auto promoted = tuner->ask();
+  ASSERT_TRUE(promoted.ok()) << promoted.error().message;
+  EXPECT_EQ(promoted->id, 1u);
+  EXPECT_EQ(promoted->until, 27) << "it has been at 1, 3 and 9";
+}
+
 TEST(Asha, StopsAtTheLastRungWithTheLastReport) {
   TuneOptions options = rungs("asha");
   options.max_step = options.min_step = 2;
@@ -125,7 +157,7 @@ TEST(Asha, TheBestReportSoFarDecidesWhereThatIsWanted) {
     ASSERT_EQ(*tuner->report(3, 1, 1.0), Verdict::go_on);
     EXPECT_EQ(*tuner->report(3, 2, 6.0), best ? Verdict::go_on : Verdict::pause);
     if (!best) continue;
-    ASSERT_EQ(*tuner->report(3, 9, 8.0), Verdict::pause) << "one alone is no third of those at 6";
+    ASSERT_EQ(*tuner->report(3, 8, 8.0), Verdict::pause) << "one alone is no third of those at 6";
     ASSERT_TRUE(tuner->tell(3, 1.0).ok());
     EXPECT_EQ(tuner->best()->value, 1);
   }

@@ -23,6 +23,15 @@ Error not_open(const TrialTable& table, uint64_t id) {
   return {Code::invalid, name + " " + why, "each trial is closed once"};
 }
 
+// The same values in the form and the order in which ask() gives them: 3 for an integer's 3.0.
+Params as_suggested(const Space& space, const Params& params) {
+  Params suggested;
+  for (const Dimension& dimension : space.dimensions)
+    if (const Json* value = find_param(params, dimension.name))
+      suggested.emplace_back(dimension.name, standard_value(dimension, *value));
+  return suggested;
+}
+
 }  // namespace
 
 MethodTuner::MethodTuner(Space space, TuneOptions options)
@@ -63,8 +72,7 @@ Suggestion MethodTuner::give_out(const Proposal& proposal) {
   trial.point = table_.codec_.encode(trial.params);
   trial.parent = proposal.parent;
   trial.until = proposal.until;
-  table_.trials_.push_back(std::move(trial));
-  return suggestion_of(table_.trials_.back());
+  return suggestion_of(table_.append(std::move(trial)));
 }
 
 Status MethodTuner::tell(uint64_t id, double value) {
@@ -85,8 +93,11 @@ Status MethodTuner::settle(uint64_t id, Trial::State state, double cost) {
   trial->stopped = false;
   if (trial->state == state && trial->cost == cost) return {};
   // Its place in the order of closing stays.
-  trial->state = state;
   trial->cost = cost;
+  if (state == Trial::State::forgotten)
+    table_.take_back(*trial);
+  else
+    trial->state = state;
   on_revised(*trial);
   return {};
 }
@@ -115,7 +126,7 @@ Status MethodTuner::forget(uint64_t id) {
     trial->state = Trial::State::paused;
     return {};
   }
-  trial->state = Trial::State::forgotten;
+  table_.take_back(*trial);
   on_closed(*trial);
   return {};
 }
@@ -150,12 +161,11 @@ Status MethodTuner::add(const Params& params, double value) {
   }
   Trial trial;
   trial.id = table_.trials_.size() + 1;
-  trial.params = params;
-  trial.point = table_.codec_.encode(params);
+  trial.params = as_suggested(table_.codec_.space(), params);
+  trial.point = table_.codec_.encode(trial.params);
   trial.added = true;
   table_.close(trial, Trial::State::done, table_.cost_of(value));
-  table_.trials_.push_back(std::move(trial));
-  on_closed(table_.trials_.back());
+  on_closed(table_.append(std::move(trial)));
   return {};
 }
 

@@ -180,6 +180,25 @@ TEST(Grid, GivesOutAgainWhatWasTakenBackAndLeavesOutWhatIsKnown) {
   EXPECT_TRUE(tuner->ask().is(Code::not_found));
 }
 
+TEST(Grid, ALargeOneThatWasTakenBackIsGivenOutAgain) {
+  Space space = test_space(R"({"n": {"min": 1, "max": 5000, "type": "int"}})");
+  auto tuner = test_tuner(space, with("grid"));
+  for (uint64_t id = 1; id <= 5000; ++id) ASSERT_TRUE(tuner->ask().ok());
+  for (uint64_t id = 1; id <= 5000; ++id) ASSERT_TRUE(tuner->forget(id).ok());
+  std::set<double> again;
+  for (int i = 0; i < 5000; ++i) again.insert(number(tuner->ask()->params, "n"));
+  EXPECT_EQ(again.size(), 5000u);
+  EXPECT_TRUE(tuner->ask().is(Code::not_found));
+}
+
+TEST(KnownPoints, AreKeptAsTheSpaceHasThem) {
+  Space space = test_space(R"({"n": {"min": 0, "max": 10, "type": "int"}, "c": [1, 2]})");
+  auto tuner = test_tuner(space, with("random"));
+  ASSERT_TRUE(tuner->add({{"c", 1.0}, {"n", 3.0}}, 1).ok());
+  EXPECT_EQ(dump_json(tuner->best()->params[0].second), "3");
+  EXPECT_EQ(dump_json(tuner->best()->params[1].second), "1");
+}
+
 TEST(RandomAndSobol, SearchSmallSpacesAgain) {
   Space space = test_space(R"({"a": [1, 2, 3]})");
   for (const char* method : {"random", "sobol", "tpe"}) {

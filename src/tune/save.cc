@@ -101,7 +101,7 @@ Status TrialTable::load(const Json& saved) {
   for (const Json& json : saved["trials"]) {
     BATON_ASSIGN(Trial trial, trial_from_json(json, trials_.size() + 1, codec_));
     if (trial.order > static_cast<uint64_t>(closed)) return bad;
-    trials_.push_back(std::move(trial));
+    append(std::move(trial));
   }
   asks_ = static_cast<uint64_t>(asks);
   closed_ = static_cast<uint64_t>(closed);

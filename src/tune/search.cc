@@ -42,7 +42,8 @@ class Search {
     }
     for (int round = 0; round < 2 && steps_needed(); ++round) {
       const size_t first = points_.size();
-      add_neighbours(points_[by_score()[0]]);
+      const Point centre = points_[by_score()[0]];  // points_ grows
+      add_neighbours(centre);
       score(first);
     }
   }

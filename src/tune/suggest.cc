@@ -55,17 +55,18 @@ bool fits_int64(const Json& value) {
 Result<int64_t> whole(const Json& object, const char* key, int64_t least) {
   const Json* value = find(object, key);
   if (!value) return invalid(fmt::format("\"{}\" is missing", key));
+  if (value->is_number_unsigned() && !fits_int64(*value))
+    return invalid(fmt::format("\"{}\" is too large, expected at most 2^63 - 1", key));
   if (!fits_int64(*value) || value->get<int64_t>() < least)
     return invalid(fmt::format("\"{}\" is not a whole number from {} on", key, least));
   return value->get<int64_t>();
 }
 
-Result<double> number(const Json& object, const char* key) {
+// `without`: what to do where there is no number.
+Result<double> number(const Json& object, const char* key, const std::string& without) {
   const Json* value = find(object, key);
   if (!value) return invalid(fmt::format("\"{}\" is missing", key));
-  if (!value->is_number())
-    return invalid(fmt::format("\"{}\" is not a number", key),
-                   "where there is none, say \"failed\": true");
+  if (!value->is_number()) return invalid(fmt::format("\"{}\" is not a number", key), without);
   return value->get<double>();
 }
 
@@ -253,7 +254,7 @@ Result<Json> Suggester::tell(const Json& request) {
     BATON_TRY(tuner_->fail(static_cast<uint64_t>(id)));
     return Json{{"ok", true}};
   }
-  BATON_ASSIGN(double value, number(request, "value"));
+  BATON_ASSIGN(double value, number(request, "value", "where there is none, say \"failed\": true"));
   BATON_TRY(tuner_->tell(static_cast<uint64_t>(id), value));
   return Json{{"ok", true}};
 }
@@ -262,7 +263,7 @@ Result<Json> Suggester::report(const Json& request) {
   BATON_TRY(check_members(request, "report", {"op", "id", "step", "value"}));
   BATON_ASSIGN(int64_t id, whole(request, "id", 1));
   BATON_ASSIGN(int64_t step, whole(request, "step", 1));
-  BATON_ASSIGN(double value, number(request, "value"));
+  BATON_ASSIGN(double value, number(request, "value", "leave a report without one out"));
   BATON_ASSIGN(Verdict verdict, tuner_->report(static_cast<uint64_t>(id), step, value));
   return Json{{"ok", true}, {"verdict", verdict_name(verdict)}};
 }
@@ -271,7 +272,7 @@ Result<Json> Suggester::add(const Json& request) {
   BATON_TRY(check_members(request, "add", {"op", "params", "value"}));
   const Json* given = find(request, "params");
   if (!given || !given->is_object()) return invalid("\"params\" is missing or not an object");
-  BATON_ASSIGN(double value, number(request, "value"));
+  BATON_ASSIGN(double value, number(request, "value", "leave points without one out"));
   Params params;
   for (const auto& [name, one] : given->items()) params.emplace_back(name, one);
   BATON_TRY(tuner_->add(params, value));

@@ -70,7 +70,7 @@ void Surrogate::fit(const std::vector<Observation>& observations, const VectorXd
                   {.evaluations = afresh ? 40 : 12});
   ++fits_;
   fitted_at_ = observations.size();
-  gp_.reset();
+  forget_rows();
 }
 
 void Surrogate::update(const std::vector<Observation>& observations) {
@@ -82,9 +82,11 @@ void Surrogate::update(const std::vector<Observation>& observations) {
   if (!gp_) {
     // From here on exactly what a tuner that was loaded does: first the observations of the last
     // fit at once, then the later ones row by row.
-    kept_ =
-        choose(targets_of({costs.begin(), costs.begin() + static_cast<std::ptrdiff_t>(fitted_at_)}),
-               fitted_at_, kMostKept);
+    if (chosen_.empty() || chosen_.back() >= fitted_at_) {
+      const auto end = costs.begin() + static_cast<std::ptrdiff_t>(fitted_at_);
+      chosen_ = choose(targets_of({costs.begin(), end}), fitted_at_, kMostKept);
+    }
+    kept_ = chosen_;
     gp_.emplace(Kernel(shape_, hyper_), features_->encode(points_of(observations, kept_)),
                 picked(targets, kept_));
     followed_ = fitted_at_;
@@ -103,7 +105,10 @@ void Surrogate::update(const std::vector<Observation>& observations) {
 Json Surrogate::save() const {
   Json hyper = Json::array();
   for (const double one : hyper_) hyper.push_back(one);
-  return {{"hyper", hyper}, {"fitted_at", fitted_at_}, {"fits", fits_}};
+  Json saved = {{"hyper", hyper}, {"fitted_at", fitted_at_}, {"fits", fits_}};
+  // Costs of penalised failures change, and would choose otherwise.
+  if (!chosen_.empty() && fitted_at_ > kMostKept) saved["chosen"] = chosen_;
+  return saved;
 }
 
 Status Surrogate::load(const Json& saved) {
@@ -122,7 +127,17 @@ Status Surrogate::load(const Json& saved) {
     values[at] = hyper[i].get<double>();
     if (!(values[at] >= prior_.low[at] && values[at] <= prior_.high[at])) return bad;
   }
+  std::vector<size_t> chosen;
+  const Json list = saved.value("chosen", Json::array());
+  if (!list.is_array() || list.size() > kMostKept) return bad;
+  for (const Json& one : list) {
+    const bool rises = one.is_number_integer() && one.get<int64_t>() >= 0 &&
+                       (chosen.empty() || one.get<size_t>() > chosen.back());
+    if (!rises) return bad;
+    chosen.push_back(one.get<size_t>());
+  }
   hyper_ = values;
+  chosen_ = std::move(chosen);
   fitted_at_ = static_cast<size_t>(fitted_at);
   fits_ = static_cast<int>(fits);
   return {};

@@ -19,7 +19,10 @@ class Surrogate {
   // believed points.
   void update(const std::vector<Observation>& observations);
   // One of them has changed or gone: the next update looks at all of them anew.
-  void forget_rows() { gp_.reset(); }
+  void forget_rows() {
+    gp_.reset();
+    chosen_.clear();
+  }
   Gp& gp() { return *gp_; }
   // The observations that gp() knows, as indices into the list of the last update.
   const std::vector<size_t>& kept() const { return kept_; }
@@ -40,6 +43,7 @@ class Surrogate {
   Eigen::VectorXd hyper_;  // empty before the first fit
   size_t fitted_at_ = 0;   // the number of observations then; the factor starts from them
   int fits_ = 0;
+  std::vector<size_t> chosen_;  // of those fitted_at_, which the model holds; empty: not known yet
   std::optional<Gp> gp_;
   size_t followed_ = 0;  // how many observations gp_ has seen or left out
   std::vector<size_t> kept_;

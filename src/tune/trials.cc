@@ -63,15 +63,20 @@ const Trial* TrialTable::best() const {
   return best;
 }
 
-bool TrialTable::seen(const Point& point) const {
-  return std::any_of(trials_.begin(), trials_.end(), [&](const Trial& trial) {
-    return trial.state != Trial::State::forgotten && trial.point == point;
-  });
-}
-
 uint64_t TrialTable::count(Trial::State state) const {
   return static_cast<uint64_t>(std::count_if(
       trials_.begin(), trials_.end(), [&](const Trial& trial) { return trial.state == state; }));
+}
+
+Trial& TrialTable::append(Trial trial) {
+  if (trial.state != Trial::State::forgotten) ++seen_[trial.point];
+  return trials_.emplace_back(std::move(trial));
+}
+
+void TrialTable::take_back(Trial& trial) {
+  trial.state = Trial::State::forgotten;
+  const auto point = seen_.find(trial.point);
+  if (--point->second == 0) seen_.erase(point);
 }
 
 void TrialTable::close(Trial& trial, Trial::State state, double cost) {

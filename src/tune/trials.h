@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -53,8 +54,10 @@ class TrialTable {
   std::vector<Observation> observations() const;
   std::vector<const Trial*> open() const;  // by id
   const Trial* best() const;               // least cost, the earliest to be closed of equals
-  // Whether an open, paused, done or failed trial has exactly this (snapped) point.
-  bool seen(const Point& point) const;
+  // Whether an open, paused, done or failed trial has exactly this point, as encode() gave it.
+  bool seen(const Point& point) const { return seen_.count(point) > 0; }
+  // How many points are seen().
+  uint64_t seen() const { return seen_.size(); }
   uint64_t count(Trial::State state) const;
 
   double cost_of(double value) const { return options_.goal == Goal::maximize ? -value : value; }
@@ -66,13 +69,16 @@ class TrialTable {
   Status load(const Json& saved);
   Trial* find_open(uint64_t id);
   Trial* find_stopped(uint64_t id);
+  Trial& append(Trial trial);
   void close(Trial& trial, Trial::State state, double cost);
+  void take_back(Trial& trial);
 
   Codec codec_;
   TuneOptions options_;
   std::vector<Trial> trials_;
-  uint64_t closed_ = 0;  // how many were ever closed
-  uint64_t asks_ = 0;    // how often ask() has answered with a trial
+  std::map<Point, uint64_t> seen_;  // how many trials have a point
+  uint64_t closed_ = 0;             // how many were ever closed
+  uint64_t asks_ = 0;               // how often ask() has answered with a trial
 };
 
 // The base of all methods.

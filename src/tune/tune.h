@@ -104,8 +104,9 @@ class Tuner {
   // Closes an open trial as Verdict::stop does. Code::invalid also when it has reported nothing.
   virtual Status stop(uint64_t id) = 0;
 
-  // Takes an open trial back as if it had never been asked (it was never started); its id is not
-  // used again. A resumed trial is paused again. Code::invalid when no such trial is open.
+  // Takes an open or paused trial back as if it had never been asked (it was never started); its id
+  // is not used again. A resumed one that is open is paused again. Code::invalid when there is no
+  // such trial.
   virtual Status forget(uint64_t id) = 0;
 
   // An intermediate value at `step` (1, 2, …; repeats of steps after a resume are ignored, as are
