@@ -60,11 +60,13 @@ std::string text_of(Context& context, const SweepHistory& history,
     text += "state: " + line.state +
             (line.abandoned ? " (its process is gone: baton sweep resume " + line.id + ")" : "") +
             "\n";
+  const int64_t used =
+      line.abandoned ? state.used_ms : used_ms_at(state, context.parts.clock.wall_ms());
   if (!sweep.spec().metric.empty())
     text += fmt::format("{} {} by {}, {} at once, {} so far\n",
                         sweep.spec().maximize ? "maximizes" : "minimizes",
                         printable(sweep.spec().metric), sweep.spec().method, state.parallel,
-                        human_duration_ms(state.used_ms));
+                        human_duration_ms(used));
   auto best = best_so_far(sweep, state);
   if (best.size() > 1)
     text += fmt::format("best value over time: {}  {} → {}\n",
@@ -80,7 +82,8 @@ Result<int> run(Context& context) {
   BATON_ASSIGN(auto importance, sweep_importance(history.sweep(), history.state()));
   context.terminal.print(
       context.arguments.has("--json")
-          ? pretty_json(describe_sweep(history.sweep(), history.state(), importance))
+          ? pretty_json(describe_sweep(history.sweep(), history.state(),
+                                       context.parts.clock.wall_ms(), importance))
           : text_of(context, history, importance));
   return 0;
 }

@@ -128,6 +128,11 @@ Result<int> drive_sweep(Context& context, Session& session, const Sweep& sweep,
   context.terminal.block({});
   if (!end.ok()) return end.error();
   const std::string& id = sweep.base.id;
+  if (*end == SweepEnd::taken) {
+    context.terminal.say("another process has just begun to run sweep " + id +
+                         "; it goes on with what was asked for here");
+    return 0;
+  }
   if (*end == SweepEnd::ended && driver.state().outcome == SweepOutcome::failed)
     return Error{Code::invalid, "sweep " + id + " cannot go on: " + driver.state().reason,
                  driver.remedy().empty()

@@ -16,10 +16,11 @@ Status SweepDriver::open(const std::string& sweep) {
   return {};
 }
 
-// Waits until the present driver is known to be gone; Code::fenced when it lives.
-Status SweepDriver::await_driver() {
+// Waits until the present driver is known to be gone; Code::fenced when it lives, and false when
+// this process is asked to end before that.
+Result<bool> SweepDriver::await_driver() {
   const SweepState& state = history_->state();
-  if (!state.driver || driver_is_gone(*state.driver)) return {};
+  if (!state.driver || driver_is_gone(*state.driver)) return true;
   const SweepEvent driver = *state.driver;
   const std::string& id = sweep().base.id;
   Error taken{Code::fenced,
@@ -33,7 +34,9 @@ Status SweepDriver::await_driver() {
   BeatWatch watch(parts_.clock, parts_.times.beat_ttl);
   while (true) {
     BATON_ASSIGN(std::string beat, parts_.sweeps.read_beat(id, driver.number));
-    if (watch.stale(beat)) return {};
+    if (watch.stale(beat)) return true;
+    BATON_ASSIGN(auto news, parts_.runner.wait(0));
+    if (news.stop || news.leave) return false;
     parts_.clock.sleep_ms(std::min<int64_t>(200, parts_.times.beat_ttl / 4 + 1));
     uint64_t before = state.events;
     BATON_TRY(history_->refresh());

@@ -12,12 +12,18 @@ namespace baton {
 Result<SweepEnd> SweepDriver::run(const std::string& sweep_id,
                                   const std::optional<SweepEvent>& resume_event) {
   BATON_TRY(open(sweep_id));
-  BATON_TRY(await_driver());
-  if (resume_event) BATON_TRY(resume(*resume_event));
+  BATON_ASSIGN(bool free, await_driver());
+  if (!free) return SweepEnd::left;
+  bool recorded = false;
+  if (resume_event) {
+    BATON_ASSIGN(recorded, resume(*resume_event));
+  }
   if (state().ended)
     return Error{Code::invalid, "sweep " + sweep_id + " has ended",
                  "`baton sweep resume " + sweep_id + " --trials N` extends it"};
-  BATON_TRY(claim());
+  Status claimed = claim();
+  if (claimed.is(Code::fenced) && recorded) return SweepEnd::taken;
+  BATON_TRY(claimed);
   BATON_TRY(rebuild_tuner());
   BATON_TRY(adopt_running());
   started_mono_ = parts_.clock.mono_ms();
@@ -28,22 +34,26 @@ Result<SweepEnd> SweepDriver::run(const std::string& sweep_id,
     if (failure_ && !running_.empty()) step = {SweepStep::Kind::wait, 0, {}, ""};
     BATON_ASSIGN(bool more, act(step));
     if (!more) break;
-    on_time();
+    BATON_TRY(on_time());
   }
-  Status ignored = parts_.sweeps.put_summary(*history_);  // hints
+  Status ignored;  // hints, and time that will not count
+  if (!state().ended) ignored = record_time();
+  ignored = parts_.sweeps.put_summary(*history_);
   ignored = parts_.sweeps.put_tuner(sweep_id, state(), tuner_->save());
   parts_.view.tick(state(), running_.size());
   return state().ended ? SweepEnd::ended : SweepEnd::left;
 }
 
-Status SweepDriver::resume(const SweepEvent& event) {
+// False where there was nothing to record.
+Result<bool> SweepDriver::resume(const SweepEvent& event) {
   bool limits = event.trials || event.parallel || event.time_ms || event.target;
-  if (!state().ended && !state().stop_requested && !limits) return {};
+  if (!state().ended && !state().stop_requested && !limits) return false;
   SweepEvent resumed = event;
   resumed.type = SweepEventType::resumed;
   auto appended =
       history_->append(resumed, parts_.clock.wall_ms(), [](const SweepState&) { return Status(); });
-  return appended.ok() ? Status() : Status(appended.error());
+  if (!appended.ok()) return appended.error();
+  return true;
 }
 
 SweepFacts SweepDriver::facts() const {
@@ -54,9 +64,7 @@ SweepFacts SweepDriver::facts() const {
   facts.leaving = leaving_;
   facts.dry = dry_;
   facts.exhausted = exhausted_;
-  facts.used_ms = state().used_ms;
-  if (state().driver)
-    facts.used_ms += std::max<int64_t>(0, parts_.clock.wall_ms() - state().driver_ms);
+  facts.used_ms = used_ms_at(state(), parts_.clock.wall_ms());
   return facts;
 }
 
@@ -72,15 +80,44 @@ Result<SweepEvent> SweepDriver::append(SweepEvent event,
   return history_->append(std::move(event), parts_.clock.wall_ms(), ours);
 }
 
+// News that are there already: what was to be done is decided anew after them. False when there are
+// none.
+Result<bool> SweepDriver::heed() {
+  BATON_ASSIGN(auto news, parts_.runner.wait(0));
+  if (!news.stop && !news.leave && news.ended.empty()) return false;
+  BATON_TRY(on_news(news));
+  return true;
+}
+
+// Whether the sweep ends so all the same, with what others have recorded by now.
+Status SweepDriver::still_ends(SweepOutcome outcome) const {
+  if (failure_) return {};
+  const SweepStep now = next_step(state(), facts(), sweep().spec().maximize);
+  if (now.kind == SweepStep::Kind::end && now.outcome == outcome) return {};
+  return Error{Code::transient, "the sweep was just extended", ""};
+}
+
+// False when the end is recorded.
+Result<bool> SweepDriver::end(const SweepStep& step) {
+  SweepEvent event;
+  event.type = SweepEventType::ended;
+  event.end = step.outcome;
+  event.reason = step.reason;
+  auto appended = append(event, [&](const SweepState&) { return still_ends(step.outcome); });
+  if (appended.ok()) return false;
+  if (!still_ends(step.outcome).ok()) return true;
+  return appended.error();
+}
+
 // False when there is nothing more to do.
 Result<bool> SweepDriver::act(const SweepStep& step) {
   switch (step.kind) {
     case SweepStep::Kind::ask:
-      BATON_TRY(ask());
+    case SweepStep::Kind::attend: {
+      BATON_ASSIGN(bool news, heed());
+      if (!news) BATON_TRY(step.kind == SweepStep::Kind::ask ? ask() : attend(step.trial));
       return true;
-    case SweepStep::Kind::attend:
-      BATON_TRY(attend(step.trial));
-      return true;
+    }
     case SweepStep::Kind::stop:
       BATON_TRY(stop(step.trial));
       return true;
@@ -93,14 +130,8 @@ Result<bool> SweepDriver::act(const SweepStep& step) {
       return true;
     case SweepStep::Kind::leave:
       return false;
-    case SweepStep::Kind::end: {
-      SweepEvent event;
-      event.type = SweepEventType::ended;
-      event.end = step.outcome;
-      event.reason = step.reason;
-      BATON_TRY(append(event));
-      return false;
-    }
+    case SweepStep::Kind::end:
+      return end(step);
   }
   return false;
 }
@@ -197,8 +228,16 @@ void SweepDriver::watch_attempts() {
     if (auto history = look(trial); history.ok()) tell_interruptions(trial, (*history)->summary());
 }
 
+// So that a limit of time counts over all drivers.
+Status SweepDriver::record_time() {
+  SweepEvent event;
+  event.type = SweepEventType::reported;
+  auto appended = append(event);
+  return appended.ok() ? Status() : Status(appended.error());
+}
+
 // Heartbeat and hints: failing to write one is no reason to stop.
-void SweepDriver::on_time() {
+Status SweepDriver::on_time() {
   int64_t now = parts_.clock.mono_ms();
   Status ignored;
   if (now >= next_beat_) {
@@ -213,6 +252,10 @@ void SweepDriver::on_time() {
     next_save_ = now + parts_.times.save;
     ignored = parts_.sweeps.put_tuner(sweep().base.id, state(), tuner_->save());
   }
+  const bool limited = state().time_ms > 0 && !state().ended;
+  if (limited && parts_.clock.wall_ms() - state().driver_ms >= parts_.times.record)
+    return record_time();
+  return {};
 }
 
 }  // namespace baton

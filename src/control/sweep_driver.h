@@ -26,6 +26,7 @@ struct SweepTimes {
   int64_t watch = 1'000;      // how often running trials are looked at for preemptions, to tell of
   int64_t hint = 2'000;       // how often summary.json is written at most
   int64_t save = 15'000;      // the same for tuner.json
+  int64_t record = 60'000;    // how much of a limited time may go unrecorded
 };
 
 class SweepView {
@@ -54,6 +55,7 @@ struct SweepParts {
 enum class SweepEnd {
   ended,  // recorded: the state tells how
   left,   // handed over; the sweep can be resumed
+  taken,  // another process runs it now, with the limits that were to be recorded
 };
 
 class SweepDriver {
@@ -73,19 +75,23 @@ class SweepDriver {
  private:
   // sweep_claim.cc
   Status open(const std::string& sweep);
-  Status await_driver();
-  Status resume(const SweepEvent& event);
+  Result<bool> await_driver();
+  Result<bool> resume(const SweepEvent& event);
   Status adopt_running();
   Status claim();
   Status rebuild_tuner();
   // sweep_driver.cc
   Result<bool> act(const SweepStep& step);
+  Result<bool> heed();
+  Result<bool> end(const SweepStep& step);
+  Status still_ends(SweepOutcome outcome) const;
+  Status record_time();
   bool outgrown() const;
   Status still_planned() const;
   Status ask();
   Status wait();
   Status on_news(const TrialRunner::News& news);
-  void on_time();
+  Status on_time();
   void tell_interruptions(uint64_t trial, const Summary& summary);
   void watch_attempts();
   SweepFacts facts() const;

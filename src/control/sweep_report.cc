@@ -106,7 +106,7 @@ Json describe_trial(const SweepState& state, uint64_t number) {
   return json;
 }
 
-Json describe_sweep(const Sweep& sweep, const SweepState& state,
+Json describe_sweep(const Sweep& sweep, const SweepState& state, int64_t now_ms,
                     const std::vector<Importance>& importance) {
   SweepLine line = sweep_line(sweep, state);
   Json json{{"id", line.id},
@@ -121,7 +121,7 @@ Json describe_sweep(const Sweep& sweep, const SweepState& state,
             {"open", state.open.size()},
             {"paused", state.paused},
             {"closed", Json::object()},
-            {"used_ms", state.used_ms},
+            {"used_ms", line.abandoned ? state.used_ms : used_ms_at(state, now_ms)},
             {"created_at", time_text(state.created_ms)},
             {"changed_at", time_text(state.changed_ms)},
             {"best", state.best ? describe_trial(state, *state.best) : Json()},

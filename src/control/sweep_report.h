@@ -21,7 +21,7 @@ std::string trial_state_text(const SweepState& state, const SweepTrial& trial);
 // One trial, as `baton sweep results --json` prints it.
 Json describe_trial(const SweepState& state, uint64_t number);
 // The sweep without its trials, as `baton sweep show --json` prints it.
-Json describe_sweep(const Sweep& sweep, const SweepState& state,
+Json describe_sweep(const Sweep& sweep, const SweepState& state, int64_t now_ms,
                     const std::vector<Importance>& importance);
 // All trials, a line each, in the order asked; RFC 4180. A parameter named like another column is
 // "params.NAME" there.

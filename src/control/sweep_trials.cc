@@ -164,8 +164,11 @@ Status SweepDriver::conclude(uint64_t trial, History& history) {
   if (goes_on && machine_goes(summary) && tries_.contains(trial)) leaving_ = true;
   tell_interruptions(trial, summary);
   if (goes_on) return {};
-  if (wants_reports() && state().trial(trial).state == SweepTrial::State::open)
+  while (wants_reports() && state().trial(trial).state == SweepTrial::State::open) {
+    const size_t before = state().trial(trial).reports.size();
     BATON_TRY(record_reports({{trial, &history}}));
+    if (state().trial(trial).reports.size() == before) break;
+  }
   // A program that came to its end before it was stopped counts as any other.
   if (summary.state == State::succeeded) return conclude_succeeded(trial, history);
   if (summary.state == State::failed)

@@ -42,6 +42,20 @@ class SharedStore : public ObjectStore {
   ObjectStore& store_;
 };
 
+// Lets others act at the moment when something is about to be created.
+class InterposedStore : public SharedStore {
+ public:
+  using Act = std::function<void(const std::string& key, std::string_view bytes)>;
+  InterposedStore(ObjectStore& store, Act act) : SharedStore(store), act_(std::move(act)) {}
+  Status create(const std::string& key, std::string_view bytes) override {
+    act_(key, bytes);
+    return SharedStore::create(key, bytes);
+  }
+
+ private:
+  Act act_;
+};
+
 inline std::unique_ptr<ObjectStore> faulty(ObjectStore& store, FaultPlan plan,
                                            std::function<void()> die = nullptr) {
   return make_fault_store(std::make_unique<SharedStore>(store), std::move(plan), std::move(die));

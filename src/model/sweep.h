@@ -91,7 +91,7 @@ struct SweepEvent {
   std::string job;
   uint64_t parent = 0;  // trial from whose checkpoint it begins, 0: none
   int64_t until = 0;    // step up to which it runs now, 0: to its end
-  // reported:
+  // reported; without any, it tells only that the driver was at work until then:
   std::vector<TrialReport> reports;
   std::vector<std::pair<uint64_t, bool>> verdicts;  // trial, true: stop for good; false: pause
   // closed:
@@ -159,6 +159,9 @@ struct SweepState {
   const SweepTrial& trial(uint64_t number) const { return trials[number - 1]; }
   int closed() const { return counts[0] + counts[1] + counts[2] + counts[3]; }
 };
+
+// The time that drivers have spent on it by now, where the driver, if there is one, is at work.
+int64_t used_ms_at(const SweepState& state, int64_t wall_ms);
 
 // Before the first event.
 SweepState initial_state(const SweepSpec& spec);

@@ -166,6 +166,11 @@ const char* trial_state_name(const SweepTrial& trial) {
   return "";
 }
 
+int64_t used_ms_at(const SweepState& state, int64_t wall_ms) {
+  if (!state.driver || wall_ms <= state.driver_ms) return state.used_ms;
+  return state.used_ms + std::min(wall_ms - state.driver_ms, kMostUsed - state.used_ms);
+}
+
 SweepState initial_state(const SweepSpec& spec) {
   SweepState state;
   state.max_trials = spec.trials;
@@ -200,8 +205,7 @@ void apply(SweepState& state, const SweepEvent& event, const SweepSpec& spec) {
   // Time counts while a driver is at work: from its claim to what it wrote last. That others ask it
   // to stop, or give it new limits, does not tell whether it still is.
   const bool of_driver = is_driver_event(event.type);
-  if (state.driver && of_driver && event.at_ms > state.driver_ms)
-    state.used_ms += std::min(event.at_ms - state.driver_ms, kMostUsed - state.used_ms);
+  if (of_driver) state.used_ms = used_ms_at(state, event.at_ms);
   if (of_driver || event.type == Type::claimed) state.driver_ms = event.at_ms;
   state.events = event.number;
   state.last_nonce = event.nonce;
