@@ -202,7 +202,7 @@ def interrupted_sweep(cli, program="[ $BATON_TRIAL -gt 2 ] && sleep 60\necho \"{
     sweep_spec(cli, program, extra="preemption: {grace: 1s}\n")
     process = cli.start("sweep", "--trials", "6")
     cli.wait(lambda: len([t for t in trials_of(cli) if t["state"] == "value"]) == 2
-             and [t for t in trials_of(cli) if running(cli, t)], "two trials done and another running")
+             and [t for t in trials_of(cli) if t["state"] != "value" and running(cli, t)], "two trials done and another running")
     return process
 
 
