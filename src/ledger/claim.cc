@@ -99,7 +99,7 @@ bool owner_is_gone(const Event& claimed, const AgentIdentity& here) {
   if (claimed.boot.empty() || here.boot.empty()) return false;
   if (claimed.boot == here.boot)
     return claimed.pid > 0 && claimed.pid_start != 0 &&
-           process_start_time(static_cast<pid_t>(claimed.pid)) != claimed.pid_start;
+           process_is_gone(static_cast<pid_t>(claimed.pid), claimed.pid_start);
   // Machines made from one image may share an id, hardly a host name too.
   return !claimed.machine.empty() && claimed.machine == here.machine && claimed.host == here.host &&
          boot_of(claimed.boot) != boot_of(here.boot);

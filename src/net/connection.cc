@@ -16,6 +16,7 @@ namespace {
 
 constexpr size_t kTogether = 16 << 10;
 constexpr size_t kReadSize = 256 << 10;
+constexpr size_t kMostPending = 2 * kReadSize;
 constexpr int kMaxInterim = 16;  // 1xx replies before the final one
 constexpr uint64_t kMaxProxyReply = 1 << 20;
 
@@ -224,6 +225,9 @@ Status HttpConnection::read_message(ReplyParser& parser, std::string& pending, P
       if (used == 0) break;
     }
     pending += fresh;
+    // What bounds headers and bodies does not count a chunk's extensions or a trailer.
+    if (pending.size() > kMostPending)
+      return Error{Code::transient, "the server sends a reply that is no HTTP", ""};
   }
   return {};
 }

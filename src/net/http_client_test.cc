@@ -147,6 +147,14 @@ TEST(HttpClient, ReadsAChunkedBody) {
   EXPECT_EQ(server.connections(), 1);
 }
 
+TEST(HttpClient, AChunkWithoutEndIsNotKept) {
+  const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const char* begin : {"5;", "0\r\nX: "}) {
+    TestServer server(always({.raw = head + begin + std::string(4 << 20, 'x') + "\r\nhello\r\n"}));
+    EXPECT_TRUE(make_http_client()->send(get(server.url())).is(Code::transient)) << begin;
+  }
+}
+
 TEST(HttpClient, ReadsABodyThatEndsWithTheConnection) {
   TestServer server(always({.body = "to the end", .until_close = true}));
   auto reply = make_http_client()->send(get(server.url()));
@@ -368,6 +376,18 @@ TEST(HttpProxy, PlainRequestsNameTheWholeUrl) {
   TestRequest seen = proxy.requests().at(0);
   EXPECT_EQ(seen.target, "http://example.test/x?y");
   EXPECT_EQ(seen.header("Proxy-Authorization"), "Basic dXNlcjpwQHNz");
+}
+
+TEST(HttpProxy, APasswordIsNeverRepeated) {
+  for (const char* address : {"http://me:hun/ter@127.0.0.1:1x", "http://me:hun/ter2@127.0.0.1:port",
+                              "http://me:hun?ter2@127.0.0.1:port", "ftp://me:hun#ter2@host"}) {
+    Variable variable("http_proxy", address);
+    HttpRequest request = get("http://example.test/");
+    request.use_proxy = true;
+    auto reply = make_http_client()->send(request);
+    ASSERT_FALSE(reply.ok()) << address;
+    EXPECT_EQ(reply.error().text().find("ter"), std::string::npos) << reply.error().text();
+  }
 }
 
 TEST(HttpProxy, NoProxyAndUseProxyFalseGoDirectly) {

@@ -52,7 +52,9 @@ Result<std::optional<Proxy>> choose_proxy(const ProxyRules& rules, const Url& ur
     if (exempts(std::string(trim(entry)), url)) return std::optional<Proxy>();
   if (proxy.find("://") == std::string::npos) proxy = "http://" + proxy;
   size_t begin = proxy.find("://") + 3;
-  size_t at = proxy.rfind('@', proxy.find('/', begin));
+  // The last one wherever it is: passwords with characters that an address has elsewhere are
+  // common.
+  size_t at = proxy.rfind('@');
   Proxy out;
   if (at != std::string::npos && at >= begin) {
     out.authorization = "Basic " + base64(percent_decode(proxy.substr(begin, at - begin)));

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <thread>
 
 #include "base/result.h"
@@ -126,11 +127,16 @@ class RenewedCredentials : public CredentialSource<Credentials> {
   void renew() {
     if (renewing_.joinable()) renewing_.join();
     fetching_ = true;
-    renewing_ = std::thread([this] {
-      std::unique_lock lock(mutex_);
-      auto ignored = fetch(lock);  // should it fail, the old ones are used on
-      (void)ignored;
-    });
+    try {
+      renewing_ = std::thread([this] {
+        std::unique_lock lock(mutex_);
+        auto ignored = fetch(lock);  // should it fail, the old ones are used on
+        (void)ignored;
+      });
+    } catch (const std::system_error&) {  // no room for a thread, as in a container with a limit
+      fetching_ = false;
+      asked_at_ = clock_.mono_ms();
+    }
   }
 
   Result<Credentials> take(Result<Credentials> found) {

@@ -1,6 +1,8 @@
 #include "net/renewed.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <future>
@@ -83,6 +85,20 @@ TEST_F(Renewed, WhatIsDoubtedIsUsedOnWhereThereIsNothingElse) {
 TEST_F(Renewed, WhatIsDoubtedIsReplacedAtOnceWhereThereIsSomethingElse) {
   source_.doubt(*source_.get());
   EXPECT_EQ(source_.get()->text, "2");
+}
+
+// In a process of its own, as the limit is of a user.
+TEST_F(Renewed, WithoutRoomForAThreadTheOldOnesAreUsedOn) {
+  auto limited = [this] {
+    bool good = source_.get().ok();
+    clock_.advance(kGoodMs - RenewalTimes().before_ms + 1);  // soon at their end
+    const rlimit none{0, 0};
+    if (geteuid() == 0 && setuid(65534) != 0) _exit(2);
+    if (setrlimit(RLIMIT_NPROC, &none) != 0) _exit(3);
+    for (int i = 0; i < 3; ++i) good = good && source_.get().ok();
+    _exit(good && finds_ == 1 ? 0 : 1);
+  };
+  EXPECT_EXIT(limited(), testing::ExitedWithCode(0), "");
 }
 
 TEST_F(Renewed, WhatIsRefusedIsUsedNoMore) {

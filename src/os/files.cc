@@ -12,6 +12,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/ids.h"
+
 namespace baton {
 
 Error errno_error(int error_number, const std::string& doing) {
@@ -90,14 +92,12 @@ Result<size_t> read_at(int fd, char* buffer, size_t size, uint64_t offset,
 }
 
 Status replace_file(const std::string& path, std::string_view bytes, bool durable, mode_t mode) {
-  std::string temporary = path + ".tmp-XXXXXX";
-  Fd fd(mkostemp(temporary.data(), O_CLOEXEC));
+  // Not mkostemp(), whose mode would have to be changed by the umask, which no thread can read
+  // without changing it for all.
+  const std::string temporary = path + ".tmp-" + random_base32(10);
+  Fd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
   if (!fd.valid()) return errno_error(errno, "write " + path);
   Status status = write_all(fd.get(), bytes, path);
-  mode_t mask = umask(0);
-  umask(mask);
-  if (status.ok() && fchmod(fd.get(), mode & ~mask) != 0)
-    status = errno_error(errno, "set the mode of " + path);
   if (status.ok() && durable && fsync(fd.get()) != 0) status = errno_error(errno, "sync " + path);
   if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0)
     status = errno_error(errno, "replace " + path);

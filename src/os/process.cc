@@ -165,6 +165,10 @@ void Child::kill(int signal) {
     ::kill(pid_, signal);
 }
 
+namespace {
+constexpr int64_t kDrainMs = 200;  // for what a child that has ended has written
+}
+
 Result<Output> run_command(SpawnOptions options, int64_t timeout_ms, const std::string& input,
                            size_t limit) {
   int in[2], out[2], err[2];
@@ -191,18 +195,20 @@ Result<Output> run_command(SpawnOptions options, int64_t timeout_ms, const std::
   SystemClock clock;
   int64_t deadline = clock.mono_ms() + timeout_ms;
   size_t sent = 0;
-  bool timed_out = false;
   if (input.empty()) in_write.reset();
+  // What the child has left running may hold the streams open: its own end counts.
+  int64_t ended_at = -1;
   while (out_read.valid() || err_read.valid()) {
-    pollfd entries[3] = {
-        {out_read.get(), POLLIN, 0}, {err_read.get(), POLLIN, 0}, {in_write.get(), POLLOUT, 0}};
-    int64_t left = timeout_ms < 0 ? 1000 : deadline - clock.mono_ms();
-    if (left <= 0) {
-      child.kill(SIGKILL);
-      timed_out = true;
-      break;
-    }
-    poll(entries, 3, static_cast<int>(std::min<int64_t>(left, 1000)));
+    pollfd entries[4] = {{out_read.get(), POLLIN, 0},
+                         {err_read.get(), POLLIN, 0},
+                         {in_write.get(), POLLOUT, 0},
+                         {ended_at < 0 ? child.pidfd() : -1, POLLIN, 0}};
+    const int64_t now = clock.mono_ms();
+    if (ended_at < 0 && child.wait(0)) ended_at = now;
+    int64_t left = timeout_ms < 0 ? 1000 : deadline - now;
+    if (ended_at >= 0) left = std::min(left, ended_at + kDrainMs - now);
+    if (left <= 0) break;
+    poll(entries, 4, static_cast<int>(std::min<int64_t>(left, 1000)));
     auto drain = [&](pollfd& entry, Fd& fd, std::string& into) {
       if (!(entry.revents & (POLLIN | POLLHUP | POLLERR))) return;
       char buffer[65536];
@@ -224,12 +230,17 @@ Result<Output> run_command(SpawnOptions options, int64_t timeout_ms, const std::
   while (sigtimedwait(&pipe_set, nullptr, &zero) > 0) {
   }
   pthread_sigmask(SIG_SETMASK, &old, nullptr);
-  output.status = child.wait().value_or(ExitStatus{255, 0});
-  if (timed_out)
+  const int64_t left = std::max<int64_t>(0, deadline - clock.mono_ms());
+  auto status = child.wait(timeout_ms < 0 ? -1 : left);
+  if (!status) {
+    child.kill(SIGKILL);
+    child.wait();
     return Error{
         Code::transient,
         fmt::format("{} did not end within {}", options.argv[0], human_duration_ms(timeout_ms)),
         ""};
+  }
+  output.status = *status;
   return output;
 }
 
@@ -281,14 +292,28 @@ std::string machine_id() {
   return id.size() == 32 ? sha256_hex("baton machine " + id).substr(0, 32) : "";
 }
 
-std::optional<uint64_t> process_start_time(pid_t pid) {
-  auto text = read_file(fmt::format("/proc/{}/stat", pid), 4096);
-  if (!text.ok()) return std::nullopt;
-  size_t paren = text->rfind(')');  // the name before it may hold spaces and parentheses
+namespace {
+
+// Of the text of /proc/PID/stat; none of a zombie.
+std::optional<uint64_t> start_time_in(const std::string& text) {
+  size_t paren = text.rfind(')');  // the name before it may hold spaces and parentheses
   if (paren == std::string::npos) return std::nullopt;
-  auto fields = split(std::string_view(*text).substr(std::min(paren + 2, text->size())), ' ');
+  auto fields = split(std::string_view(text).substr(std::min(paren + 2, text.size())), ' ');
   if (fields.size() < 20 || fields[0] == "Z") return std::nullopt;
   return std::strtoull(fields[19].c_str(), nullptr, 10);
+}
+
+}  // namespace
+
+std::optional<uint64_t> process_start_time(pid_t pid) {
+  auto text = read_file(fmt::format("/proc/{}/stat", pid), 4096);
+  return text.ok() ? start_time_in(*text) : std::nullopt;
+}
+
+bool process_is_gone(pid_t pid, uint64_t start_time) {
+  if (::kill(pid, 0) != 0 && errno == ESRCH) return true;
+  auto text = read_file(fmt::format("/proc/{}/stat", pid), 4096);
+  return text.ok() && start_time_in(*text) != start_time;
 }
 
 }  // namespace baton

@@ -67,7 +67,7 @@ struct Output {
   std::string err;
 };
 // Runs to the end, collecting at most `limit` bytes of each stream; kills it after `timeout_ms`
-// (then Code::transient).
+// (then Code::transient). What it leaves running is not waited for, though it hold the streams.
 Result<Output> run_command(SpawnOptions options, int64_t timeout_ms, const std::string& input = "",
                            size_t limit = 16 << 20);
 // Runs to the end, handing each line of output (both streams) to `line` as it comes.
@@ -88,5 +88,8 @@ std::string machine_id();
 // Start time of a process in clock ticks since boot (field 22 of /proc/PID/stat), to tell a pid
 // from its re-use; none when there is no such process.
 std::optional<uint64_t> process_start_time(pid_t pid);
+// Whether the process with this number and start time has surely ended. False where nothing can be
+// known, as without descriptors or where /proc hides the processes of others.
+bool process_is_gone(pid_t pid, uint64_t start_time);
 
 }  // namespace baton
