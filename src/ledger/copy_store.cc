@@ -131,9 +131,13 @@ class StoreCopy {
       for (const auto& [key, size] : all)
         if (key != unit.record && !starts_with(key, events) && !is_passing(unit, key))
           keys.push_back(key);
-      BATON_TRY(copy_all(unit, keys));
+      // What a copy that was cut off has left may not have come to the disk.
+      certain_ = to_.concurrency() > 0 || keys_of(there_, events).size() >= before.size();
+      BATON_TRY(copy_all(unit, all, keys));
+      BATON_ASSIGN(auto active, markers_of(unit, "active/"));
+      BATON_ASSIGN(auto index, markers_of(unit, "index/"));
       BATON_ASSIGN(auto after, list_all(from_, events));
-      if (before == after) return copy_history(unit, keys_of(after, events));
+      if (before == after) return copy_history(unit, active, keys_of(after, events), index);
     }
     return Error{Code::invalid,
                  fmt::format("{} goes on faster than it can be copied; copy again later", unit.id),
@@ -174,21 +178,28 @@ class StoreCopy {
   }
 
   // Only now is there a job: record, marker, events in their order, entry in the index.
-  Status copy_history(const Unit& unit, const std::vector<std::string>& events) {
-    BATON_TRY(copy_one(unit, unit.record));
-    bool job = starts_with(unit.prefix, "jobs/");
-    if (job) BATON_TRY(copy_markers("active/" + unit.id));
-    for (const std::string& key : events) BATON_TRY(copy_one(unit, key));
-    return job ? copy_markers("index/" + unit.id) : Status();
+  Status copy_history(const Unit& unit, const std::vector<std::string>& active,
+                      const std::vector<std::string>& events,
+                      const std::vector<std::string>& index) {
+    BATON_TRY(copy_object(unit, unit.record));
+    BATON_TRY(create_markers(active));
+    for (const std::string& key : events) BATON_TRY(copy_object(unit, key));
+    return create_markers(index);
   }
 
-  // Markers begin with the job's id, so that a page of the listing has them all.
-  Status copy_markers(const std::string& prefix) {
-    std::string folder = prefix.substr(0, prefix.find('/') + 1);
+  // Those of a job in a folder; a sweep has none. They begin with the job's id, so that a page of
+  // the listing has them all.
+  Result<std::vector<std::string>> markers_of(const Unit& unit, const std::string& folder) {
     std::vector<std::string> keys;
+    if (!starts_with(unit.prefix, "jobs/")) return keys;
+    const std::string prefix = folder + unit.id;
     BATON_ASSIGN(ListPage page, from_.list(folder, {.after = prefix, .limit = 100}));
     for (const ObjectInfo& object : page.objects)
       if (starts_with(object.key, prefix + "~")) keys.push_back(object.key);
+    return keys;
+  }
+
+  Status create_markers(const std::vector<std::string>& keys) {
     for (const std::string& key : keys) {
       Status created = to_.create(key, "");
       if (!created.ok() && !created.is(Code::exists)) return created;
@@ -196,12 +207,13 @@ class StoreCopy {
     return {};
   }
 
-  Status copy_all(const Unit& unit, const std::vector<std::string>& keys) {
+  Status copy_all(const Unit& unit, const std::map<std::string, uint64_t>& sizes,
+                  const std::vector<std::string>& keys) {
     to_.defer_sync(true);
     Status copied = run_crew(
         kWorkers, keys.size(),
         [&](int, size_t index) {
-          Status status = copy_one(unit, keys[index]);
+          Status status = copy_one(unit, keys[index], sizes.at(keys[index]));
           // Removed meanwhile: the events tell whether that matters.
           return status.is(Code::not_found) ? Status() : status;
         },
@@ -215,14 +227,27 @@ class StoreCopy {
     return flushed;
   }
 
-  Status copy_one(const Unit& unit, const std::string& key) {
+  Status copy_one(const Unit& unit, const std::string& key, uint64_t size) {
     auto there = there_.find(key);
-    if (there != there_.end() && !content_hash(key).empty()) {
-      // Named by its content, and written whole or not at all.
-      ++present_;
-      return {};
+    const std::string hash = content_hash(key);
+    if (there == there_.end() || hash.empty()) return copy_object(unit, key);
+    if (!certain_ || there->second != size) {
+      BATON_ASSIGN(std::string bytes, to_.get(key, kMaxObject));
+      if (!is_intact(hash, bytes)) {
+        BATON_TRY(to_.remove(key));
+        return copy_object(unit, key, false);
+      }
     }
-    Status copied = copy_object(key, there != there_.end());
+    ++present_;
+    return {};
+  }
+
+  Status copy_object(const Unit& unit, const std::string& key) {
+    return copy_object(unit, key, there_.count(key) > 0);
+  }
+
+  Status copy_object(const Unit& unit, const std::string& key, bool perhaps_there) {
+    Status copied = copy_object(key, perhaps_there);
     if (copied.is(Code::exists) || copied.is(Code::corrupt))
       return Error{copied.error().code,
                    fmt::format("{} {}: {}", starts_with(unit.prefix, "jobs/") ? "job" : "sweep",
@@ -260,6 +285,7 @@ class StoreCopy {
   CopyReport report_;
   std::atomic<uint64_t> objects_{0}, bytes_{0}, present_{0};
   std::map<std::string, uint64_t> there_;  // of the present unit, in `to`
+  bool certain_ = false;                   // what is there is surely whole
   std::set<std::string> codes_;            // seen to
 };
 

@@ -85,6 +85,47 @@ TEST_F(CopyStoreTest, CodeOfTheSameNameAndSizeIsCompared) {
   EXPECT_FALSE(has_job());
 }
 
+// As a power failure leaves it in a directory: the name is there, the bytes are not.
+TEST_F(CopyStoreTest, ATornBlobIsReplaced) {
+  ASSERT_TRUE(check_store_format(*to_, true).ok());
+  for (const char* torn : {"", "plaim"}) {
+    ASSERT_TRUE(to_->create(blob_, torn).ok());
+    EXPECT_EQ(refused(copy()), "");
+    EXPECT_EQ(*to_->get(blob_, 100), "plain");
+    for (const std::string& key : keys_of(*to_, "jobs/")) ASSERT_TRUE(to_->remove(key).ok());
+  }
+  EXPECT_EQ(refused(copy()), "");
+  ASSERT_TRUE(to_->remove(blob_).ok());
+  ASSERT_TRUE(to_->create(blob_, "").ok());  // where the events are all there, by its size
+  EXPECT_EQ(refused(copy()), "");
+  EXPECT_EQ(*to_->get(blob_, 100), "plain");
+}
+
+// The job ends in A while it is made in B.
+TEST_F(CopyStoreTest, MarkersAreThoseOfTheEventsThatAreCopied) {
+  Ledger ledger(*from_, clock_);
+  auto history = ledger.open(kId);
+  ASSERT_TRUE(history.ok());
+  ASSERT_TRUE(claim(*history, agent("a"), 1, 0, false).ok());
+  bool once = true;
+  InterposedStore to(*to_, [&](const std::string& key, std::string_view) {
+    if (key != job_key(kId) || !std::exchange(once, false)) return;
+    auto ended = history->append(event_of(EventType::ended, 1), 2, anything);
+    ASSERT_TRUE(ended.ok()) << ended.error().message;
+    ASSERT_TRUE(ledger.settle(*history).ok());
+  });
+  auto report = copy_store(*from_, to, {});
+  ASSERT_TRUE(report.ok());
+  EXPECT_FALSE(once);
+  EXPECT_EQ(keys_of(*to_, "index/").size(), 0u);
+  EXPECT_EQ(keys_of(*to_, "active/").size(), 1u);
+  ASSERT_TRUE(copy().ok());
+  auto whole = Ledger(*to_, clock_).open(kId);
+  ASSERT_TRUE(whole.ok());
+  EXPECT_EQ(whole->summary().state, State::succeeded);
+  EXPECT_EQ(keys_of(*to_, "index/").size(), 1u);
+}
+
 TEST_F(CopyStoreTest, AnUnfinishedSubmissionIsPassedOver) {
   Ledger ledger(*from_, clock_);
   ASSERT_TRUE(ledger.add_job(make_job("261122-013423-k3f9q2")).ok());
