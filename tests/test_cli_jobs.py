@@ -3,6 +3,7 @@ import json
 import os
 import pwd
 import re
+import shutil
 import signal
 import subprocess
 
@@ -346,6 +347,18 @@ def test_resume_of_a_failed_job_and_of_one_that_has_succeeded(cli):
     cli("resume", "latest")
     assert cli.show()["state"] == "succeeded"
     assert "has succeeded" in cli("resume", "latest", check=1).stderr
+
+
+def test_resume_goes_on_with_the_code_as_it_was_though_its_directory_is_gone(cli):
+    (cli.dir / "data").mkdir()
+    cli.spec('[ $BATON_ATTEMPT = 1 ] && exit 3; echo again', extra="data: {/data: ./data}")
+    cli("run", check=3)
+    shutil.rmtree(cli.dir / "code")
+    assert cli("resume", "latest").stdout == "again\n"
+    cli.spec('[ $BATON_ATTEMPT = 1 ] && exit 3; echo again', extra="data: {/data: ./data}")
+    cli("run", check=3)
+    shutil.rmtree(cli.dir / "data")
+    assert "data /data" in cli("resume", "latest", check=1).stderr, "that is not in the store"
 
 
 def test_resume_in_the_background(cli):

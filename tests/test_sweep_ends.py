@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 
 import pytest
@@ -68,6 +69,14 @@ def test_a_sweep_whose_time_is_used_up_shows_what_it_interrupted_and_goes_on_wit
     after = results(cli)
     assert [(t["state"], t["attempts"]) for t in after] == [("value", 2), ("value", 2), ("value", 1)]
     assert [t["job"] for t in after][:2] == [t["job"] for t in before]
+
+
+def test_a_sweep_goes_on_with_the_code_as_it_was_though_its_directory_is_gone(cli):
+    sweep_spec(cli, WORTH_X)
+    cli("sweep", "--trials", "1")
+    shutil.rmtree(cli.dir / "code")
+    cli("sweep", "resume", "latest", "--trials", "2")
+    assert [t["state"] for t in results(cli)] == ["value"] * 2
 
 
 def test_a_sweep_whose_every_trial_failed_has_not_succeeded(cli):

@@ -12,7 +12,7 @@ Result<int> run(Context& context) {
   set_talk(context);
   BATON_ASSIGN(Session session, open_session(context));
   BATON_ASSIGN(History history, open_job(session, context.arguments.text("JOB")));
-  BATON_TRY(check_inputs(history.job(), context.parts.environment, context.parts.clock));
+  BATON_TRY(check_resumed_inputs(history.job(), context.parts.environment, context.parts.clock));
   const Job& job = history.job();
   bool running = history.summary().state == State::running;
   if (running && !is_abandoned(history.summary()))

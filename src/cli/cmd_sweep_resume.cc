@@ -29,7 +29,7 @@ Status extend(Context& context, Session& session, SweepHistory& history, SweepEv
 
 Result<int> drive_here(Context& context, Session& session, const Sweep& sweep,
                        const SweepEvent& limits) {
-  BATON_TRY(check_inputs(sweep.base, context.parts.environment, context.parts.clock));
+  BATON_TRY(check_resumed_inputs(sweep.base, context.parts.environment, context.parts.clock));
   return drive_sweep(context, session, sweep, limits);
 }
 

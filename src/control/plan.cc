@@ -170,8 +170,12 @@ Result<Job> read_sweep_spec(const PlanRequest& request) {
 }
 
 Status check_inputs(const Job& job, const Environment& environment, Clock& clock) {
-  for (const auto& mount : job.spec.data) BATON_TRY(check_data(mount, environment, clock));
   if (job.spec.code) BATON_TRY(check_code(*job.spec.code));
+  return check_resumed_inputs(job, environment, clock);
+}
+
+Status check_resumed_inputs(const Job& job, const Environment& environment, Clock& clock) {
+  for (const auto& mount : job.spec.data) BATON_TRY(check_data(mount, environment, clock));
   BATON_TRY(check_results(job.spec.results, environment, clock));
   for (const auto& name : job.spec.secrets)
     if (!environment(name))

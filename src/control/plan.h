@@ -29,6 +29,9 @@ Result<Job> read_sweep_spec(const PlanRequest& request);
 // Checks what the job needs of this machine: data and code directories, a place for results,
 // secrets. Every error is one sentence with what to do. URLs are read, and nothing asked of them.
 Status check_inputs(const Job& job, const Environment& environment, Clock& clock);
+// The same for one that is in the store: its code is there too, so the directory it came from may
+// be gone.
+Status check_resumed_inputs(const Job& job, const Environment& environment, Clock& clock);
 
 // Fills in id, nonce, time, command after substitution, and where it all came from.
 Result<Job> freeze(Job job, const Environment& environment, const std::string& version,
