@@ -243,6 +243,26 @@ def test_a_trial_that_its_sweep_still_wants_is_not_removed(cli):
     assert "there is no job" in cli("show", wanted["job"], check=1).stderr
 
 
+def test_a_sweep_with_a_trial_that_runs_is_not_removed_in_part(cli):
+    process = interrupted_sweep(cli)
+    process.kill()
+    process.wait()
+    trials = trials_of(cli)
+    runs = next(t for t in trials if t["state"] != "value" and running(cli, t))
+    sweep = cli.json("sweep", "ls")[0]["id"]
+    said = cli("sweep", "rm", "latest", check=1).stderr
+    assert f"trial {runs['trial']} of sweep {sweep} is running" in said and f"stop it first: baton sweep stop {sweep}" in said
+    assert all(cli.show(t["job"])["state"] == "succeeded" for t in trials if t["state"] == "value")
+    cli("sweep", "stop", "latest")
+    again = cli.start("resume", runs["job"])  # by itself, though its sweep has ended
+    cli.wait_for_state("running", runs["job"])
+    assert f"stop it first: baton stop {runs['job']}" in cli("sweep", "rm", "latest", check=1).stderr
+    cli("stop", runs["job"])
+    again.wait(60)
+    cli("sweep", "rm", "latest")
+    assert cli.json("sweep", "ls") == [] == cli.json("ps", "--all")
+
+
 def test_a_total_below_what_was_begun_is_refused(cli):
     process = interrupted_sweep(cli)
     process.send_signal(signal.SIGINT)

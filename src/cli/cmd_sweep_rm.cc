@@ -1,8 +1,29 @@
+#include <fmt/format.h>
+
+#include <set>
+
 #include "cli/commands.h"
 #include "cli/drive_sweep.h"
 
 namespace baton {
 namespace {
+
+// Code::invalid while a trial runs: its agent may have outlived the sweep's process, or somebody
+// may have resumed it by itself.
+Status check_at_rest(Session& session, const SweepHistory& history) {
+  BATON_ASSIGN(auto unfinished, session.ledger->list(0));
+  std::set<std::string> running;
+  for (const auto& job : unfinished)
+    if (job.problem.empty() && job.state == State::running) running.insert(job.id);
+  const SweepState& state = history.state();
+  const std::string& id = history.sweep().base.id;
+  for (size_t i = 0; i < state.trials.size(); ++i)
+    if (const std::string& job = state.trials[i].job; running.contains(job))
+      return Error{
+          Code::invalid, fmt::format("trial {} of sweep {} is running", i + 1, id),
+          "stop it first: " + (state.ended ? "baton stop " + job : "baton sweep stop " + id)};
+  return {};
+}
 
 Result<int> run(Context& context) {
   set_talk(context);
@@ -14,6 +35,7 @@ Result<int> run(Context& context) {
     if (state.driver && !driver_is_gone(*state.driver))
       return Error{Code::invalid, "sweep " + id + " is running",
                    "stop it first: baton sweep stop " + id};
+    BATON_TRY(check_at_rest(session, history));
     for (const auto& trial : state.trials) {
       Status removed = session.ledger->remove_job(trial.job);
       if (!removed.ok() && !removed.is(Code::not_found)) return removed.error();
