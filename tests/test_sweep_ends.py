@@ -41,6 +41,8 @@ def test_more_trials_for_a_sweep_that_has_reached_its_target_need_another_target
     for more in ([], ["--trials", "40"], ["--target", "2.5"]):
         refused = cli("sweep", "resume", "latest", *more, check=1).stderr
         assert "would end at once: trial 2 reached the target of 2" in refused and "--target VALUE" in refused
+    refused = cli("sweep", "stop", "latest", check=1).stderr
+    assert "has ended already" in refused and f"`baton sweep resume {events['id']} --target VALUE`" in refused
     assert cli.json("sweep", "show", "latest") == events, "nothing was recorded"
     cli("sweep", "resume", "latest", "--target", "1")
     assert [t["value"] for t in results(cli)] == [3, 2, 1]
@@ -64,6 +66,7 @@ def test_a_sweep_whose_time_is_used_up_shows_what_it_interrupted_and_goes_on_wit
     assert all(re.match(r" *\d +interrupted +- +1 +\d", row) for row in rows), rows
     refused = cli("sweep", "resume", "latest", "--trials", "9", check=1).stderr
     assert "would end at once: its time of 2.0s is used up" in refused and "--time TIME" in refused
+    assert "--time TIME` gives it more" in cli("sweep", "stop", "latest", check=1).stderr
     (gate / "go").touch()
     cli("sweep", "resume", "latest", "--time", "1h")
     after = results(cli)
@@ -110,6 +113,46 @@ def test_limits_of_a_sweep_that_runs_elsewhere_are_changed_there(cli):
     assert sweep.returncode == 0, out + err
     assert "the sweep goes on, up to 4 trials, 2 at once, for 1h00m in all, to a target of -1\n" in out
     assert "complete; 4/4 trials done" in out and [t["state"] for t in results(cli)] == ["value"] * 4
+
+
+@pytest.fixture
+def resumed_while_stopped(cli):
+    """A sweep that was asked to stop, and resumed before it could; what runs it, what waits for its end, and what lets it end."""
+    gate = cli.dir / "gate"
+    gate.mkdir()
+    sweep_spec(cli, "while [ ! -e /data/go ]; do sleep 0.05; done\n" + SQUARE,
+               extra="data: {/data: ./gate}\npreemption: {grace: 60s, signal: SIGURG}\n")
+    sweep = cli.start("sweep", "--trials", "2")
+    cli.wait(lambda: [t for t in trials_of(cli) if running(cli, t)], "a trial to run")
+
+    def resumed(*signals):
+        stop = cli.start("sweep", "stop", "latest")
+        cli.wait(lambda: cli.json("sweep", "show", "latest")["stop_requested"], "the request")
+        for number in signals:
+            stop.send_signal(number)
+        cli("sweep", "resume", "latest", "--trials", "3")
+        return stop
+
+    return sweep, resumed, (gate / "go").touch
+
+
+def test_a_stop_that_a_resume_takes_back_waits_no_longer(cli, resumed_while_stopped):
+    sweep, resumed, let_go_on = resumed_while_stopped
+    stop = resumed()
+    out, err = stop.communicate(timeout=30)
+    assert stop.returncode == 1 and "was resumed meanwhile, and goes on" in err, out + err
+    let_go_on()
+    assert sweep.wait(60) == 0 and [t["state"] for t in results(cli)] == ["value"] * 3
+
+
+def test_a_stop_that_finds_the_sweep_complete_says_so(cli, resumed_while_stopped):
+    sweep, resumed, let_go_on = resumed_while_stopped
+    stop = resumed(signal.SIGSTOP)  # sees nothing of all that comes now
+    let_go_on()
+    assert sweep.wait(60) == 0
+    stop.send_signal(signal.SIGCONT)
+    out, err = stop.communicate(timeout=30)
+    assert stop.returncode == 0 and "has ended meanwhile: complete; " in err and "--trials N` adds trials to it" in err, out + err
 
 
 # Says that it was told to end, and ends; goes on when it lives again.

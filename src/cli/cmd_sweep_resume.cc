@@ -4,7 +4,6 @@
 #include "cli/commands.h"
 #include "cli/drive_sweep.h"
 #include "control/plan.h"
-#include "control/sweep_plan.h"
 
 namespace baton {
 namespace {
@@ -48,24 +47,6 @@ Result<int> extend_or_drive(Context& context, Session& session, SweepHistory& hi
   if (extended.is(Code::not_found)) return drive_here(context, session, history.sweep(), limits);
   if (!extended.ok()) return extended.error();
   return 0;
-}
-
-// Code::invalid when an ended sweep would end at once again: by a limit that `limits` leaves.
-Status check_limits(const SweepHistory& history, SweepEvent limits) {
-  if (!history.state().ended) return {};
-  SweepState resumed = history.state();
-  limits.type = SweepEventType::resumed;
-  apply(resumed, limits, history.sweep().spec());
-  SweepFacts facts;
-  facts.used_ms = resumed.used_ms;
-  auto limit = reached_limit(resumed, facts, history.sweep().spec().maximize);
-  if (!limit) return {};
-  const std::string& id = history.sweep().base.id;
-  const bool target = limit->outcome == SweepOutcome::target;
-  return Error{Code::invalid, fmt::format("sweep {} would end at once: {}", id, limit->reason),
-               fmt::format("`baton sweep resume {} {}` gives it {}", id,
-                           target ? "--target VALUE" : "--time TIME",
-                           target ? "a better one" : "more, counted from its beginning")};
 }
 
 std::string more_than(size_t trials) {

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/drive_sweep.h"
 
@@ -9,19 +10,33 @@ namespace {
 constexpr int64_t kPollMs = 200;
 constexpr int64_t kBeatTtlMs = 30'000;
 
-// Until its driver has ended the sweep; false when the driver is gone.
-Result<bool> await_end(Session& session, SweepHistory& history) {
+enum class Seen { ended, resumed, unattended };
+
+// Until the sweep has ended, somebody has resumed it, or its driver is known to be gone.
+Result<Seen> await_end(Session& session, SweepHistory& history) {
   SweepLedger sweeps(*session.store, session.ledger->clock());
   BeatWatch watch(session.ledger->clock(), kBeatTtlMs);
   while (true) {
     BATON_TRY(history.refresh());
     const SweepState& state = history.state();
-    if (state.ended) return true;
-    if (!state.driver || driver_is_gone(*state.driver)) return false;
+    if (state.ended) return Seen::ended;
+    if (!state.stop_requested) return Seen::resumed;
+    if (!state.driver || driver_is_gone(*state.driver)) return Seen::unattended;
     BATON_ASSIGN(std::string beat, sweeps.read_beat(history.sweep().base.id, state.driver->number));
-    if (watch.stale(beat)) return false;
+    if (watch.stale(beat)) return Seen::unattended;
     session.ledger->clock().sleep_ms(kPollMs);
   }
+}
+
+void tell_end(Context& context, const SweepHistory& history) {
+  const SweepState& state = history.state();
+  const std::string& id = history.sweep().base.id;
+  if (state.outcome == SweepOutcome::stopped)
+    return context.terminal.say("sweep " + id + " is stopped; " + way_on(history));
+  context.terminal.insist(fmt::format(
+      "sweep {} has ended meanwhile: {}; {}", id,
+      state.reason.empty() ? sweep_outcome_name(state.outcome) : printable(state.reason),
+      way_on(history)));
 }
 
 Result<int> run(Context& context) {
@@ -30,13 +45,7 @@ Result<int> run(Context& context) {
   BATON_ASSIGN(SweepHistory history, open_sweep(session, context.arguments.text("SWEEP")));
   const std::string& id = history.sweep().base.id;
   if (history.state().ended)
-    return Error{
-        Code::invalid, "sweep " + id + " has ended already",
-        history.state().outcome == SweepOutcome::complete
-            ? fmt::format("`baton sweep resume {} --trials N` adds trials to it, where N is the "
-                          "total, more than {}",
-                          id, history.state().trials.size())
-            : "`baton sweep resume " + id + "` continues it"};
+    return Error{Code::invalid, "sweep " + id + " has ended already", way_on(history)};
   SweepEvent event;
   event.type = SweepEventType::stop_requested;
   event.reason = "asked for with baton sweep stop";
@@ -47,10 +56,16 @@ Result<int> run(Context& context) {
   BATON_TRY(history.append(event, session.ledger->clock().wall_ms(), open));
   if (context.arguments.has("--no-wait")) return 0;
   context.terminal.say("waiting for the last commits of sweep " + id);
-  BATON_ASSIGN(bool ended, await_end(session, history));
-  // Nobody runs it: its agents, should some be left, are stopped from here.
-  if (!ended) BATON_TRY(drive_sweep(context, session, history.sweep(), std::nullopt));
-  context.terminal.say("sweep " + id + " is stopped; `baton sweep resume " + id + "` continues it");
+  BATON_ASSIGN(Seen seen, await_end(session, history));
+  if (seen == Seen::resumed)
+    return Error{Code::invalid, "sweep " + id + " was resumed meanwhile, and goes on",
+                 "`baton sweep stop " + id + "` asks again"};
+  if (seen == Seen::unattended) {  // its agents, should some be left, are stopped from here
+    BATON_ASSIGN(int status, drive_sweep(context, session, history.sweep(), std::nullopt));
+    BATON_TRY(history.refresh());
+    if (!history.state().ended) return status;
+  }
+  tell_end(context, history);
   return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "cli/submit_job.h"
 #include "cli/sweep_view.h"
 #include "control/sweep_driver.h"
+#include "control/sweep_plan.h"
 #include "control/sweep_submit.h"
 
 namespace baton {
@@ -95,6 +96,34 @@ Result<SweepHistory> open_sweep(Session& session, const std::string& word,
                                 SweepHistory::Listener listener) {
   BATON_ASSIGN(std::string id, resolve_sweep(session, word));
   return SweepLedger(*session.store, session.ledger->clock()).open(id, std::move(listener));
+}
+
+Status check_limits(const SweepHistory& history, SweepEvent limits) {
+  if (!history.state().ended) return {};
+  SweepState resumed = history.state();
+  limits.type = SweepEventType::resumed;
+  apply(resumed, limits, history.sweep().spec());
+  SweepFacts facts;
+  facts.used_ms = resumed.used_ms;
+  auto limit = reached_limit(resumed, facts, history.sweep().spec().maximize);
+  if (!limit) return {};
+  const std::string& id = history.sweep().base.id;
+  const bool target = limit->outcome == SweepOutcome::target;
+  return Error{Code::invalid, fmt::format("sweep {} would end at once: {}", id, limit->reason),
+               fmt::format("`baton sweep resume {} {}` gives it {}", id,
+                           target ? "--target VALUE" : "--time TIME",
+                           target ? "a better one" : "more, counted from its beginning")};
+}
+
+std::string way_on(const SweepHistory& history) {
+  if (Status limits = check_limits(history, {}); !limits.ok()) return limits.error().hint;
+  const std::string& id = history.sweep().base.id;
+  const SweepState& state = history.state();
+  if (state.ended && state.outcome == SweepOutcome::complete)
+    return fmt::format(
+        "`baton sweep resume {} --trials N` adds trials to it, where N is the total, more than {}",
+        id, state.trials.size());
+  return "`baton sweep resume " + id + "` continues it";
 }
 
 Result<int> drive_sweep(Context& context, Session& session, const Sweep& sweep,

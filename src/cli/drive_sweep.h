@@ -20,6 +20,12 @@ Result<SweepHistory> open_sweep(Session& session, const std::string& word,
 // --trials and --parallel, each where it was given. Code::invalid for what is no such number.
 Result<SweepEvent> limits_asked_for(const Context& context);
 
+// Code::invalid when an ended sweep would end at once again: by a limit that `limits` leaves. The
+// hint names the option that lifts it.
+Status check_limits(const SweepHistory& history, SweepEvent limits);
+// What `baton sweep resume` needs so that a sweep goes on that stands like this, as a hint.
+std::string way_on(const SweepHistory& history);
+
 Option trials_option();
 Option parallel_option();
 Option time_option();
