@@ -62,6 +62,12 @@ def test_a_sweep_whose_time_is_used_up_shows_what_it_interrupted_and_goes_on_wit
     before = results(cli)
     assert [t["state"] for t in before] == ["interrupted"] * 2
     assert all(t["attempts"] == 1 and t["ran_ms"] > 0 and t["value"] is None for t in before)
+    (line,) = cli.json("sweep", "ls")
+    assert (line["state"], line["trials"], line["running"]) == ("time", 2, 0) and cli.json("sweep", "show", "latest")["open"] == 2
+    (hint,) = (cli.dir / "home" / "store" / "sweeps").glob("*/summary.json")
+    assert json.loads(hint.read_text())["running"] == 0
+    hint.unlink()
+    assert cli.json("sweep", "ls") == [line], "the same without the hint"
     rows = cli("sweep", "results", "latest").stdout.splitlines()[1:]
     assert all(re.match(r" *\d +interrupted +- +1 +\d", row) for row in rows), rows
     refused = cli("sweep", "resume", "latest", "--trials", "9", check=1).stderr

@@ -63,7 +63,7 @@ SweepLine sweep_line(const Sweep& sweep, const SweepState& state) {
   line.max_trials = state.max_trials;
   line.closed = state.closed();
   line.failed = state.counts[static_cast<size_t>(TrialOutcome::failed)];
-  line.running = static_cast<int>(state.open.size());
+  line.running = state.driver ? static_cast<int>(state.open.size()) : 0;
   if (state.best) line.best = state.trial(*state.best).value;
   return line;
 }
@@ -202,7 +202,7 @@ SweepLine SweepLedger::line_of(const std::string& id) {
   line.max_trials = static_cast<int>(get_int(*json, "max_trials"));
   line.closed = static_cast<int>(get_int(*json, "closed"));
   line.failed = static_cast<int>(get_int(*json, "failed"));
-  line.running = static_cast<int>(get_int(*json, "running"));
+  if (line.state == "running") line.running = static_cast<int>(get_int(*json, "running"));
   if (json->contains("best")) line.best = get_double(*json, "best");
   SweepEvent driver;
   driver.host = get_string(*json, "host");

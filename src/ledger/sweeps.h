@@ -54,7 +54,8 @@ struct SweepLine {
   bool abandoned = false;  // counts as running, but its driver, a process of this machine, is gone
   std::string metric;
   int trials = 0;  // asked so far
-  int max_trials = 0, closed = 0, failed = 0, running = 0;
+  int max_trials = 0, closed = 0, failed = 0;
+  int running = 0;  // 0 without a driver: what is open then waits for the next one
   std::optional<double> best;
   std::string problem;  // why it cannot be read, else ""
 };
