@@ -204,6 +204,23 @@ def test_no_more_trials_run_at_once_than_the_machine_has_processors_for(cli):
     assert sweep.returncode == 0 and len(results(cli)) == 1, out + err
 
 
+def test_room_is_told_for_as_many_trials_as_are_wanted_now(cli):
+    (cli.dir / "gate").mkdir()
+    processors = len(os.sched_getaffinity(0))
+    sweep_spec(cli, "[ $BATON_TRIAL = 3 ] && while [ ! -e /data/go ]; do sleep 0.05; done\n" + SQUARE,
+               extra=f"data: {{/data: ./gate}}\nresources: {{cpus: {processors / 2 + 0.1}}}\n")
+    assert "room" not in cli("sweep", "--trials", "1", "--parallel", "1").stderr
+    assert "room for 1 of 3 trials at once" in cli("sweep", "resume", "latest", "--trials", "2", "--parallel", "3").stderr
+    sweep = cli.start("sweep", "resume", "latest", "--trials", "3")
+    cli.wait(lambda: [t for t in trials_of(cli)[2:] if running(cli, t)], "the third trial to run")
+    assert "room for 1 of 7 trials at once" in cli("sweep", "resume", "latest", "--parallel", "7").stderr
+    assert "room" not in cli("sweep", "resume", "latest", "--parallel", "1").stderr
+    (cli.dir / "gate" / "go").touch()
+    _, err = sweep.communicate(timeout=60)
+    assert "room for 1 of 3 trials at once" in err, "the last that was asked for counts"
+    assert "room" not in cli("sweep", "resume", "latest", "--trials", "4").stderr
+
+
 # The example that docs/spec.md gives, with a program that reads its parameters from its environment.
 WHOLE = """
 acc=$(awk "BEGIN { print 0.9 - 0.1 * (log($BATON_PARAM_LR) / log(10) + 3) ^ 2 / 4 - 0.0001 * $BATON_PARAM_WIDTH }")

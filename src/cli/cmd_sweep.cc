@@ -96,7 +96,7 @@ Result<int> run(Context& context) {
         sweep.spec().trials ? counted(static_cast<uint64_t>(sweep.spec().trials), "trial")
                             : "trials",
         sweep.spec().method, sweep.spec().parallel));
-  return drive_sweep(context, session, sweep, std::nullopt);
+  return drive_sweep(context, session, sweep, std::nullopt, sweep.spec().parallel);
 }
 
 }  // namespace

@@ -22,14 +22,18 @@ Status extend(Context& context, Session& session, SweepHistory& history, SweepEv
   BATON_TRY(history.refresh());
   BATON_TRY(driven(history.state()));
   BATON_TRY(history.append(event, session.ledger->clock().wall_ms(), driven));
+  if (event.parallel && history.state().driver->boot == AgentIdentity::self().boot)
+    tell_room_here(context, session, history.sweep(), *event.parallel);
   context.terminal.say("sweep " + history.sweep().base.id + " goes on with the new limits");
   return {};
 }
 
-Result<int> drive_here(Context& context, Session& session, const Sweep& sweep,
+Result<int> drive_here(Context& context, Session& session, const SweepHistory& history,
                        const SweepEvent& limits) {
+  const Sweep& sweep = history.sweep();
   BATON_TRY(check_resumed_inputs(sweep.base, context.parts.environment, context.parts.clock));
-  return drive_sweep(context, session, sweep, limits);
+  return drive_sweep(context, session, sweep, limits,
+                     limits.parallel.value_or(history.state().parallel));
 }
 
 // A driver on this machine is alive or known to be gone; another machine's may have vanished, and
@@ -38,13 +42,13 @@ Result<int> extend_or_drive(Context& context, Session& session, SweepHistory& hi
                             const SweepEvent& limits) {
   const auto& driver = history.state().driver;
   if (!driver || driver_is_gone(*driver) || !has_limits(limits))
-    return drive_here(context, session, history.sweep(), limits);
+    return drive_here(context, session, history, limits);
   if (driver->boot != AgentIdentity::self().boot) {
-    auto driven = drive_here(context, session, history.sweep(), limits);
+    auto driven = drive_here(context, session, history, limits);
     if (!driven.is(Code::fenced)) return driven;
   }
   Status extended = extend(context, session, history, limits);
-  if (extended.is(Code::not_found)) return drive_here(context, session, history.sweep(), limits);
+  if (extended.is(Code::not_found)) return drive_here(context, session, history, limits);
   if (!extended.ok()) return extended.error();
   return 0;
 }

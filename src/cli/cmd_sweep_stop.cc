@@ -61,7 +61,7 @@ Result<int> run(Context& context) {
     return Error{Code::invalid, "sweep " + id + " was resumed meanwhile, and goes on",
                  "`baton sweep stop " + id + "` asks again"};
   if (seen == Seen::unattended) {  // its agents, should some be left, are stopped from here
-    BATON_ASSIGN(int status, drive_sweep(context, session, history.sweep(), std::nullopt));
+    BATON_ASSIGN(int status, drive_sweep(context, session, history.sweep(), std::nullopt, 0));
     BATON_TRY(history.refresh());
     if (!history.state().ended) return status;
   }

@@ -29,8 +29,8 @@ Result<std::optional<int>> count_option(const Context& context, const std::strin
   return std::optional(value);
 }
 
-// Says where fewer trials than asked for fit. GPUs that others have now count only for a sweep that
-// is `resumed`: its own trials may be the ones that have them.
+// GPUs that others have now are no room, but for a sweep that is `resumed`: its own trials may be
+// the ones that have them.
 int slots_here(Context& context, const Session& session, const Sweep& sweep, bool resumed) {
   auto engine = context.parts.make_engine();
   std::string reservations = gpu_reservations(session.settings);
@@ -40,12 +40,13 @@ int slots_here(Context& context, const Session& session, const Sweep& sweep, boo
     if (!resumed) wanted.reservations = reservations;
     return engine->ready(wanted).ok();
   };
-  int slots = machine_slots(sweep.base.spec, gpus_fit);
-  if (slots < sweep.spec().parallel)
-    context.terminal.insist(
-        fmt::format("this machine has room for {} of {} trials at once, by resources", slots,
-                    sweep.spec().parallel));
-  return slots;
+  return machine_slots(sweep.base.spec, gpus_fit);
+}
+
+void tell_room(Context& context, int slots, int wanted) {
+  if (slots >= wanted) return;
+  context.terminal.insist(fmt::format(
+      "this machine has room for {} of {} trials at once, by resources", slots, wanted));
 }
 
 // A search whose every trial failed has found nothing, whatever it ended by.
@@ -126,8 +127,12 @@ std::string way_on(const SweepHistory& history) {
   return "`baton sweep resume " + id + "` continues it";
 }
 
+void tell_room_here(Context& context, const Session& session, const Sweep& sweep, int wanted) {
+  tell_room(context, slots_here(context, session, sweep, true), wanted);
+}
+
 Result<int> drive_sweep(Context& context, Session& session, const Sweep& sweep,
-                        const std::optional<SweepEvent>& resume) {
+                        const std::optional<SweepEvent>& resume, int wanted) {
   Parts& parts = context.parts;
   BATON_ASSIGN(Fd signals, parts.open_signals());
   LaunchRequest request{"", session.settings.store, session.settings.home, {}};
@@ -137,14 +142,10 @@ Result<int> drive_sweep(Context& context, Session& session, const Sweep& sweep,
   auto view = make_sweep_view(context.terminal, sweep,
                               {context.arguments.has("--json"), context.arguments.has("--quiet")});
   SweepLedger sweeps(*session.store, parts.clock);
-  SweepParts sweep_parts{sweeps,
-                         *session.ledger,
-                         parts.clock,
-                         *runner,
-                         *view,
-                         AgentIdentity::self(),
-                         slots_here(context, session, sweep, resume.has_value()),
-                         {}};
+  const int slots = slots_here(context, session, sweep, resume.has_value());
+  tell_room(context, slots, wanted);
+  SweepParts sweep_parts{sweeps, *session.ledger,       parts.clock, *runner,
+                         *view,  AgentIdentity::self(), slots,       {}};
   if (session.store->concurrency() > 0) {  // far away, and each request costs something
     sweep_parts.times.look = 2'000;
     sweep_parts.times.beat = 10'000;

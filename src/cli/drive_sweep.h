@@ -9,9 +9,12 @@
 namespace baton {
 
 // Returns the exit status: 0 when the sweep has come to its end, kExitInterrupted when it can be
-// resumed. `resume` as SweepDriver::run() takes it.
+// resumed. `resume` as SweepDriver::run() takes it. `wanted`: how many trials are to run at once;
+// it is told where this machine has room for fewer.
 Result<int> drive_sweep(Context& context, Session& session, const Sweep& sweep,
-                        const std::optional<SweepEvent>& resume);
+                        const std::optional<SweepEvent>& resume, int wanted);
+// Tells the same of a sweep that another process of this machine runs.
+void tell_room_here(Context& context, const Session& session, const Sweep& sweep, int wanted);
 
 // The sweep that the argument SWEEP names, with its history.
 Result<SweepHistory> open_sweep(Session& session, const std::string& word,
