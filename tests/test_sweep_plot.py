@@ -25,7 +25,7 @@ require('vm').runInNewContext(script, {document, innerWidth: 1000});
 const where = e => e.id || where(e.parent);
 console.log(JSON.stringify({message: ids.time.textContent, drawn: drawn.map(e => {
   let tip = null, hot = 0;
-  if (e.listeners.pointerenter) {
+  if (e.listeners.pointerenter && drawn.length < 10000) {  // each looks at all others
     e.listeners.pointerenter({clientX: 5, clientY: 5});
     tip = ids.tip.textContent; hot = drawn.filter(o => o.classes.has('hot')).length;
     e.listeners.pointerleave({});
@@ -150,3 +150,26 @@ def test_every_pair_of_values_is_drawn_inside_the_picture(cli, values, goal):
     assert all(0 <= y <= 290 for y in heights)
     if values[1] == "-1e308":
         assert abs(heights[0] - heights[1]) > 100
+
+
+@pytest.mark.parametrize("ends", [("100000000000000000000", "100000000000000032768"), ("1.0", "1.0000000000000002"),
+                                  ("-1.0000000000000002", "-1.0"), ("0", "5e-324"), ("-8e307", "8e307")])
+def test_every_range_has_an_axis_however_narrow_or_wide(cli, ends):
+    sweep_spec(cli, 'echo "{\\"loss\\": 1}" >> $BATON_METRICS_FILE; : $BATON_PARAM_X', parameters=f"{{x: {{min: {ends[0]}, max: {ends[1]}}}}}")
+    cli("sweep", "--trials", "2")
+    drawn = plot(cli).draw()["drawn"]
+    assert not [e for e in drawn if "NaN" in json.dumps(e) or "Infinity" in json.dumps(e)]
+    assert sum(e["tag"] == "circle" for e in drawn) == 4
+
+
+def test_a_great_many_trials_are_drawn(cli):
+    sweep_spec(cli, 'echo "{\\"loss\\": 1}" >> $BATON_METRICS_FILE; : $BATON_PARAM_X')
+    cli("sweep", "--trials", "1")
+    page = plot(cli)
+    data = json.loads(page.scripts[0])
+    (trial,) = data["trials"]
+    many = 130_000
+    data["trials"] = [{**trial, "trial": i + 1, "value": i / many, "params": {"x": i / many}} for i in range(many)]
+    page.scripts[0] = json.dumps(data)
+    drawn = page.draw()["drawn"]
+    assert sum(e["tag"] == "circle" for e in drawn) == 2 * many

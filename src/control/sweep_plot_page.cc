@@ -32,11 +32,14 @@ const shown = trials.filter(t => t.value !== null || t.paused_at !== undefined);
 const unit = shown.some(t => Math.abs(t.value ?? t.paused_at) > 1e300) ? 1e301 : 1;
 const worth = t => (t.value ?? t.paused_at) / unit;
 const values = shown.map(worth);
-const low = Math.min(...values), high = Math.max(...values);
+// Not Math.min(...list): a call takes no hundred thousand arguments.
+const smallest = list => list.reduce((a, b) => Math.min(a, b), Infinity), largest = list => list.reduce((a, b) => Math.max(a, b), -Infinity);
+const low = smallest(values), high = largest(values);
 const worstFirst = (a, b) => data.maximize ? a - b : b - a;
 // Ranks, not values, are coloured: one far outlier would make all others look the same.
-const sorted = [...values].sort(worstFirst);
-const shade = v => { const r = sorted.length > 1 ? sorted.indexOf(v) / (sorted.length - 1) : 1;
+const sorted = [...values].sort(worstFirst), rank = new Map();
+sorted.forEach((v, i) => { if (!rank.has(v)) rank.set(v, i); });
+const shade = v => { const r = sorted.length > 1 ? rank.get(v) / (sorted.length - 1) : 1;
   return `color-mix(in oklab, var(--good) ${Math.round(r * 100)}%, var(--bad))`; };
 const ns = 'http://www.w3.org/2000/svg';
 const node = (tag, attributes, parent, text) => { const e = document.createElementNS(ns, tag);
@@ -61,7 +64,7 @@ function ends(min, max) {
 function scale() {
   const best = data.maximize ? high : low, reach = 4 * Math.abs(sorted[Math.floor(sorted.length / 4)] - best);
   const near = values.filter(v => reach === 0 || Math.abs(v - best) <= reach);
-  let [min, max] = ends(Math.min(...near), Math.max(...near));
+  let [min, max] = ends(smallest(near), largest(near));
   // Also where they differ by less than the digits of an axis tell.
   if (!(max > min)) { const around = Math.abs(best) > 1e-300 ? Math.abs(best) / 10 : 1; [min, max] = ends(best - around, best + around); }
   return {name: metric, label: level, min, max};
@@ -82,8 +85,9 @@ function ticks(d) {
   const inner = [];
   if (d.log) { const first = Math.ceil(Math.log10(d.min)), last = Math.floor(Math.log10(d.max)), skip = Math.ceil((last - first) / 6) || 1;
     for (let e = first; e <= last; e += skip) inner.push(Number('1e' + e)); }
-  else { const step = Math.max(stepOf(d.max - d.min), d.whole ? 1 : 0);
-    for (let k = Math.ceil(d.min / step); k * step <= d.max; k++) inner.push(tidy(k * step)); }
+  else { const step = Math.max(stepOf(d.max - d.min), d.whole ? 1 : 0), first = Math.ceil(d.min / step);
+    // A step is a quarter of the range or more. Counted, as beyond 2 ** 53 adding 1 to a number changes nothing.
+    for (let k = 0; k < 6 && (first + k) * step <= d.max; k++) inner.push(tidy((first + k) * step)); }
   return [d.min, ...inner.filter(v => place(d, v) > .07 && place(d, v) < .93), d.max].map(v => [place(d, v), (d.label || number)(v)]);
 }
 // Cut to about so many pixels; the whole text shows when pointed at.
