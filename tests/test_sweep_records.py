@@ -4,7 +4,7 @@ import io
 import json
 import re
 
-from sweep_specs import SQUARE, results, sweep_spec
+from sweep_specs import SQUARE, results, sweep_spec, trials_of
 
 
 def rows_of(cli):
@@ -97,3 +97,17 @@ def test_show_draws_the_course_of_the_best_value_and_what_matters(cli):
     assert re.search(r"^  x +\d+%  #+$", plain, re.M) and not set("▁▂▃▄▅▆▇█") & set(plain)
     best = re.findall(r"^ *(\d+) +([\d.]+) ", shown.split("PARAMETERS")[1], re.M)
     assert [float(value) for _, value in best] == sorted(values)[:10]
+
+
+def test_of_equal_trials_the_one_that_ended_first_is_the_best_everywhere(cli):
+    (cli.dir / "gate").mkdir()
+    sweep_spec(cli, "[ $BATON_TRIAL = 1 ] && while [ ! -e /data/go ]; do sleep 0.05; done\n"
+               'echo "{\\"loss\\": 1}" >> $BATON_METRICS_FILE; : $BATON_PARAM_X',
+               extra="data: {/data: ./gate}\n")
+    sweep = cli.start("sweep", "--trials", "3")
+    cli.wait(lambda: [t["state"] for t in trials_of(cli)[1:]] == ["value"] * 2, "the other trials' end")
+    (cli.dir / "gate" / "go").touch()
+    assert sweep.wait(60) == 0
+    shown = cli("sweep", "show", "latest").stdout
+    assert "best loss 1, trial 2: " in shown and cli.json("sweep", "show", "latest")["best"]["trial"] == 2
+    assert [int(n) for n in re.findall(r"^ *(\d+) ", shown.split("PARAMETERS")[1], re.M)] == [2, 1, 3]

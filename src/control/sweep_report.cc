@@ -184,6 +184,7 @@ std::vector<uint64_t> ranked(const Sweep& sweep, const SweepState& state) {
   bool maximize = sweep.spec().maximize;
   std::stable_sort(trials.begin(), trials.end(), [&](uint64_t a, uint64_t b) {
     double left = *state.trial(a).value, right = *state.trial(b).value;
+    if (left == right) return a == state.best && b != state.best;
     return maximize ? left > right : left < right;
   });
   return trials;

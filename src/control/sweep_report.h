@@ -35,7 +35,7 @@ std::optional<double> paused_value(const SweepTrial& trial, const SweepSpec& spe
 // a metric. Paused ones count as those stopped early do: left out, only good ones would remain.
 Result<std::vector<Importance>> sweep_importance(const Sweep& sweep, const SweepState& state);
 
-// Trials with a value, the best first.
+// Trials with a value, the best first: of equal ones state.best, then in the order asked.
 std::vector<uint64_t> ranked(const Sweep& sweep, const SweepState& state);
 // Best value so far after each trial that was closed with a value, in the order of closing.
 std::vector<double> best_so_far(const Sweep& sweep, const SweepState& state);
