@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "base/text.h"
@@ -195,11 +196,14 @@ std::string sparkline(const std::vector<double>& values, size_t width, bool unic
   static const char* const kPlain[] = {"_", ".", "-", "~", "=", "+", "*", "#"};
   if (values.empty()) return "";
   auto [least, most] = std::minmax_element(values.begin(), values.end());
+  // The span of the largest numbers is none itself; half of the smallest ones would be nothing.
+  const double unit = std::isfinite(*most - *least) ? 1 : 0.5;
+  const double low = *least * unit, high = *most * unit;
   std::string text;
   size_t cells = std::min(width, values.size());
   for (size_t i = 0; i < cells; ++i) {
     double value = values[(i + 1) * values.size() / cells - 1];
-    double height = *most > *least ? (value - *least) / (*most - *least) : 0.5;
+    double height = high > low ? (value * unit - low) / (high - low) : 0.5;
     auto level = std::min<size_t>(7, static_cast<size_t>(height * 8));
     text += (unicode ? kBlocks : kPlain)[level];
   }
