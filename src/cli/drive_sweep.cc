@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/submit_job.h"
 #include "cli/sweep_view.h"
+#include "control/inspect.h"
 #include "control/sweep_driver.h"
 #include "control/sweep_plan.h"
 #include "control/sweep_submit.h"
@@ -63,6 +64,67 @@ Status found_something(const Sweep& sweep, const SweepState& state) {
                   sweep.base.id, printable(sweep.spec().metric), failed, number,
                   printable(last->reason)),
       fmt::format("`baton logs {}` shows what that one printed", last->job)};
+}
+
+// Far away, where each request costs something.
+SweepTimes seldom() {
+  SweepTimes times;
+  times.look = 2'000;
+  times.beat = 10'000;
+  times.watch = 10'000;
+  times.hint = 10'000;
+  times.save = 60'000;
+  return times;
+}
+
+size_t still_running(Ledger& ledger, const SweepState& state) {
+  return static_cast<size_t>(
+      std::count_if(state.open.begin(), state.open.end(), [&](uint64_t number) {
+        auto job = ledger.open(state.trial(number).job);
+        return job.ok() && job->summary().state == State::running && !is_abandoned(job->summary());
+      }));
+}
+
+// What cut the driver off, with a hint at how its sweep goes on, if it does.
+Error with_way_on(Session& session, const std::string& id, Error error) {
+  if (error.code == Code::fenced) return error;  // it goes on where it runs
+  auto history = SweepLedger(*session.store, session.ledger->clock()).open(id);
+  const bool unusable =
+      history.is(Code::not_found) || history.is(Code::corrupt) || history.is(Code::too_new);
+  if (unusable || (history.ok() && history->state().ended)) return error;
+  std::string hint = history.ok() && history->state().stop_requested
+                         ? "`baton sweep stop " + id + "` tries again"
+                         : "`baton sweep resume " + id + "` goes on";
+  const size_t running = history.ok() ? still_running(*session.ledger, history->state()) : 0;
+  if (running > 0)
+    hint += fmt::format("; {} still run{}", counted(running, "trial"), running == 1 ? "s" : "");
+  error.hint += (error.hint.empty() ? "" : "\n") + hint;
+  return error;
+}
+
+// The exit status of a sweep that its driver has left in this state.
+Result<int> tell_end(Context& context, const Sweep& sweep, SweepEnd end,
+                     const SweepDriver& driver) {
+  const std::string& id = sweep.base.id;
+  const SweepState& state = driver.state();
+  if (end == SweepEnd::taken) {
+    context.terminal.say("another process has just begun to run sweep " + id +
+                         "; it goes on with what was asked for here");
+    return 0;
+  }
+  if (end == SweepEnd::ended && state.outcome == SweepOutcome::failed)
+    return Error{Code::invalid, "sweep " + id + " cannot go on: " + state.reason,
+                 driver.remedy().empty()
+                     ? "`baton sweep resume " + id + "` tries again; `baton sweep show " + id +
+                           "` shows what there is"
+                     : driver.remedy()};
+  if (end == SweepEnd::ended && state.outcome != SweepOutcome::stopped) {
+    BATON_TRY(found_something(sweep, state));
+    return 0;
+  }
+  context.terminal.insist("sweep " + id + " is interrupted; `baton sweep resume " + id +
+                          "` continues it");
+  return kExitInterrupted;
 }
 
 }  // namespace
@@ -144,39 +206,14 @@ Result<int> drive_sweep(Context& context, Session& session, const Sweep& sweep,
   SweepLedger sweeps(*session.store, parts.clock);
   const int slots = slots_here(context, session, sweep, resume.has_value());
   tell_room(context, slots, wanted);
+  const bool far = session.store->concurrency() > 0;
   SweepParts sweep_parts{sweeps, *session.ledger,       parts.clock, *runner,
-                         *view,  AgentIdentity::self(), slots,       {}};
-  if (session.store->concurrency() > 0) {  // far away, and each request costs something
-    sweep_parts.times.look = 2'000;
-    sweep_parts.times.beat = 10'000;
-    sweep_parts.times.watch = 10'000;
-    sweep_parts.times.hint = 10'000;
-    sweep_parts.times.save = 60'000;
-  }
+                         *view,  AgentIdentity::self(), slots,       far ? seldom() : SweepTimes()};
   SweepDriver driver(sweep_parts);
   auto end = driver.run(sweep.base.id, resume);
   context.terminal.block({});
-  if (!end.ok()) return end.error();
-  const std::string& id = sweep.base.id;
-  if (*end == SweepEnd::taken) {
-    context.terminal.say("another process has just begun to run sweep " + id +
-                         "; it goes on with what was asked for here");
-    return 0;
-  }
-  if (*end == SweepEnd::ended && driver.state().outcome == SweepOutcome::failed)
-    return Error{Code::invalid, "sweep " + id + " cannot go on: " + driver.state().reason,
-                 driver.remedy().empty()
-                     ? "`baton sweep resume " + id + "` tries again; `baton sweep show " + id +
-                           "` shows what there is"
-                     : driver.remedy()};
-  bool stopped = *end == SweepEnd::left || driver.state().outcome == SweepOutcome::stopped;
-  if (!stopped) {
-    BATON_TRY(found_something(sweep, driver.state()));
-    return 0;
-  }
-  context.terminal.insist("sweep " + id + " is interrupted; `baton sweep resume " + id +
-                          "` continues it");
-  return kExitInterrupted;
+  if (!end.ok()) return with_way_on(session, sweep.base.id, end.error());
+  return tell_end(context, sweep, *end, driver);
 }
 
 }  // namespace baton
