@@ -102,6 +102,17 @@ def test_an_unknown_metric_is_told_after_the_first_trial(cli):
     assert len(results(cli)) == 1
 
 
+@pytest.mark.parametrize("words, message", [
+    (["--trials", "0"], '--trials 0: sweep.trials is "0", expected a whole number from 1 to 1000000'),
+    (["--parallel", "x"], '--parallel x: sweep.parallel is "x", expected a whole number from 1 to 10000'),
+    (["--name", "A"], '--name "A": name is "A"'),
+])
+def test_an_option_is_named_as_it_was_typed(cli, words, message):
+    sweep_spec(cli)
+    said = cli("sweep", *words, check=2).stderr
+    assert said.startswith("baton: " + message) and "--set" not in said
+
+
 @pytest.mark.parametrize("change, message", [
     ("sweep.parameters={x: {min: 1, max: 0}}", "expected more than min"),
     ("sweep.parameters={x: {min: 0, max: 1, scale: log}}", "logarithmic"),
@@ -266,7 +277,13 @@ def test_a_warm_start_knows_what_the_other_sweep_found(cli):
     _, cold = distances()
     assert max(cold) > 0.2, "and it would have had to look elsewhere without"
     refused = cli("sweep", spec, "--set", "sweep.metric=other", "--warm-from", "latest", check=1)
-    assert "is no help for this one" in refused.stderr
+    assert "is no help for this one: it minimizes loss, and this one minimizes other" in refused.stderr
+    bare = cli.spec("echo $BATON_PARAM_X", where="bare")
+    bare.write_text(bare.read_text() + "sweep: {method: random, trials: 1, parameters: {x: {min: 0, max: 1}}}\n")
+    cli("sweep", bare)
+    refused = cli("sweep", spec, "--warm-from", "latest", check=1)
+    assert "is no help for this one: it has no metric, and this one minimizes loss" in refused.stderr
+    assert "it has no metric, and this one has no metric" in cli("sweep", bare, "--warm-from", "latest", check=1).stderr
 
 
 def test_budgets_end_a_sweep(cli):

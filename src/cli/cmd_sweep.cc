@@ -46,10 +46,9 @@ Error near_command(const std::string& word, const Error& error) {
 
 Result<Job> read_request(const Context& context) {
   BATON_ASSIGN(PlanRequest request, plan_request(context));
-  for (const char* key : {"trials", "parallel"})
-    if (context.arguments.has(std::string("--") + key))
-      request.overrides.push_back(
-          {std::string("sweep.") + key, context.arguments.text(std::string("--") + key)});
+  for (const std::string key : {"trials", "parallel"})
+    if (const std::string option = "--" + key; context.arguments.has(option))
+      request.overrides.push_back({"sweep." + key, context.arguments.text(option), option});
   auto read = read_sweep_spec(request);
   if (!read.ok()) return near_command(request.spec, read.error());
   Job job = std::move(*read);

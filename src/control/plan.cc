@@ -122,7 +122,7 @@ Result<Job> read_any(const PlanRequest& request) {
   BATON_ASSIGN(std::string file, find_spec(request.spec));
   BATON_ASSIGN(std::string text, read_file(file, kMaxSpec));
   std::vector<Override> overrides = request.overrides;
-  if (!request.name.empty()) overrides.push_back({"name", dump_json(Json(request.name))});
+  if (!request.name.empty()) overrides.push_back({"name", dump_json(Json(request.name)), "--name"});
   BATON_ASSIGN(job.spec, parse_spec(text, file, overrides));
   job.spec_file = absolute_path(file);
   std::string directory = parent_path(job.spec_file);

@@ -15,7 +15,7 @@ namespace baton {
 
 struct PlanRequest {
   std::string spec;                 // a file, or a directory with a baton.yaml in it
-  std::vector<Override> overrides;  // --set
+  std::vector<Override> overrides;  // --set, and options that stand for one
   std::string name;                 // instead of the spec's; "": the spec's
 };
 

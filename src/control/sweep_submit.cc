@@ -89,6 +89,11 @@ Status check_used(const Job& base) {
           name)};
 }
 
+std::string goal_text(const SweepSpec& spec) {
+  if (spec.metric.empty()) return "has no metric";
+  return (spec.maximize ? "maximizes " : "minimizes ") + printable(spec.metric);
+}
+
 bool same_goal(const SweepSpec& a, const SweepSpec& b) {
   return a.metric == b.metric && a.maximize == b.maximize;
 }
@@ -108,11 +113,8 @@ Result<std::vector<WarmPoint>> warm_points(const Job& base, const SweepHistory& 
   const std::string& id = other.sweep().base.id;
   if (!same_goal(spec, from) || spec.metric.empty())
     return Error{Code::invalid,
-                 fmt::format("sweep {} is no help for this one: it {}s {}, and this one {}s {}", id,
-                             from.maximize ? "maximize" : "minimize",
-                             from.metric.empty() ? "nothing" : printable(from.metric),
-                             spec.maximize ? "maximize" : "minimize",
-                             spec.metric.empty() ? "nothing" : printable(spec.metric)),
+                 fmt::format("sweep {} is no help for this one: it {}, and this one {}", id,
+                             goal_text(from), goal_text(spec)),
                  "--warm-from takes a sweep with the same metric and goal"};
   std::vector<WarmPoint> all = other.sweep().warm, points;
   for (const auto& trial : other.state().trials)

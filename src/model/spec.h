@@ -63,14 +63,15 @@ struct Spec {
 };
 
 struct Override {
-  std::string path;   // "params.lr"
-  std::string value;  // YAML scalar or flow text: "0.1", "[a, b]"
+  std::string path;         // "params.lr"
+  std::string value;        // YAML scalar or flow text: "0.1", "[a, b]"
+  std::string option = "";  // the one that gave the value, as "--trials"; "": --set
 };
 
 // Parses and checks. `file` names the text in errors: "baton.yaml:3:5: …". Every error is one
 // sentence with file:line:column, what was found, what was expected, and the nearest known key;
-// several errors are joined by newlines (at most 10). Overrides are named "--set params.lr=…" in
-// errors.
+// several errors are joined by newlines (at most 10). Overrides are named as they
+// were given: "--set params.lr=…", "--trials 0".
 Result<Spec> parse_spec(const std::string& text, const std::string& file,
                         const std::vector<Override>& overrides);
 

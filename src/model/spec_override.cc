@@ -86,7 +86,9 @@ bool is_slip(const YamlNode& root, const YamlNode& params, const std::string& na
 std::string override_name(const Override& override) {
   // A URL may hold a secret. The sentence behind it repeats one that does not.
   bool url = override.value.find("://") != std::string::npos;
-  return override.path + "=" + (url ? "…" : override.value);
+  const std::string value = url ? "…" : override.value;
+  if (!override.option.empty()) return override.option + " " + value;
+  return "--set " + override.path + "=" + value;
 }
 
 Result<Override> parse_override(const std::string& text) {

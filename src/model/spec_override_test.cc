@@ -104,6 +104,13 @@ TEST(Override, OneJobMayHaveValuesForWhatASweepSearches) {
   EXPECT_NE(slip.error().message.find("did you mean \"value\"?"), std::string::npos);
 }
 
+TEST(Override, ErrorsNameTheOptionThatStandsForOne) {
+  auto spec = parse_spec("command: run\n", "baton.yaml", {{"timeout", "soon", "--timeout"}});
+  ASSERT_FALSE(spec.ok());
+  EXPECT_EQ(spec.error().message.rfind("--timeout soon: timeout is \"soon\"", 0), 0u)
+      << spec.error().message;
+}
+
 TEST(Override, ErrorsNameTheSetting) {
   EXPECT_EQ(error_of({"resources.cpus=x"}),
             "--set resources.cpus=x: resources.cpus is \"x\", expected a number of CPUs such as 2 "

@@ -87,7 +87,7 @@ Place SpecReader::find(const Place& value, const std::string& reference) const {
 
 std::string SpecReader::where(const Place& place) const {
   if (place.override_index >= 0)
-    return "--set " + printable(overrides_[static_cast<size_t>(place.override_index)]);
+    return printable(overrides_[static_cast<size_t>(place.override_index)]);
   if (place.line <= 0) return file_;
   return fmt::format("{}:{}:{}", file_, place.line, place.column);
 }

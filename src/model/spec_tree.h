@@ -51,7 +51,7 @@ std::optional<Json> param_from_scalar(const std::string& text, bool quoted);
 // its place's. spec_override.cc
 void apply_override(YamlNode& root, const Override& override, int index, SpecReader& in);
 
-// "params.lr=0.1".
+// "--set params.lr=0.1", "--trials 0".
 std::string override_name(const Override& override);
 
 }  // namespace baton
