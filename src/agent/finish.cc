@@ -102,6 +102,20 @@ void send_streams(Attempt& attempt) {
           status->error().within("the end of the logs or metrics was not stored").text());
 }
 
+// Where the last commit could not be made, what the program has written is nowhere else.
+void keep_what_is_not_saved(Attempt& attempt) {
+  const AttemptPaths& paths = attempt.paths;
+  auto kept = keep_directories(attempt.parts.home, attempt.job().id, attempt.number,
+                               {paths.checkpoint, paths.results, paths.metrics});
+  if (!kept.ok()) {
+    attempt.parts.view.insist(kept.error().within("what was not saved is not kept").text());
+    return;
+  }
+  if (kept->empty()) return;
+  attempt.parts.view.insist("what the program has written since is kept in " + *kept +
+                            "; remove it when you need it no more");
+}
+
 // What cannot be removed now, the next agent on this machine removes.
 void clear_up(Attempt& attempt) {
   attempt.mounts.clear();
@@ -178,6 +192,8 @@ Result<DriveResult> finish_attempt(Attempt& attempt) {
     // What is not saved must not count as done: the job stays resumable from its last commit.
     attempt.parts.view.insist(
         committed.error().within("the final commit failed, the last one stays good").text());
+    attempt.container.reset();
+    keep_what_is_not_saved(attempt);
     attempt.reason = "the final commit failed: " + committed.error().message;
     if (outcome != Outcome::preempted) outcome = Outcome::stopped;
   }

@@ -77,6 +77,21 @@ Status clear_attempt(const std::string& home, const std::string& job, int attemp
   return remove_tree(lock_path(home, job, attempt));
 }
 
+Result<std::string> keep_directories(const std::string& home, const std::string& job, int attempt,
+                                     const std::vector<std::string>& parts) {
+  const std::string kept = join_path(home, fmt::format("kept/{}-{}", job, attempt));
+  bool any = false;
+  for (const std::string& part : parts) {
+    auto names = list_dir(part);
+    if (names.is(Code::not_found) || (names.ok() && names->empty())) continue;
+    BATON_TRY(make_dirs(kept, 0700));
+    const std::string place = join_path(kept, part.substr(part.rfind('/') + 1));
+    if (rename(part.c_str(), place.c_str()) != 0) return errno_error(errno, "move " + part);
+    any = true;
+  }
+  return any ? kept : "";
+}
+
 int sweep_machine(const std::string& home, Log& log, const std::string& own) {
   auto names = list_dir(home + "/run");
   if (!names) return 0;

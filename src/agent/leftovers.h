@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/log.h"
 #include "base/result.h"
@@ -19,6 +20,12 @@ Result<Fd> lock_attempt(const std::string& home, const std::string& job, int att
 // Removes what the attempt has here: container, cgroups, directories, lock. The record of what
 // could not be removed stays for the next call. Precondition: the caller holds the lock.
 Status clear_attempt(const std::string& home, const std::string& job, int attempt);
+
+// Moves what the program has written and no commit holds, the directories `parts` of an attempt,
+// out of what is cleared; gives where they are then: HOME/kept/<job>-<attempt>. Nothing removes
+// them but people. Error where one of them could not be moved.
+Result<std::string> keep_directories(const std::string& home, const std::string& job, int attempt,
+                                     const std::vector<std::string>& parts);
 
 // Clears every attempt in `home` whose agent is gone, whichever job's it is. What cannot be cleared
 // now is warned of and stays for the next time. Returns how many attempts were cleared. Of `job`

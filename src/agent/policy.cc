@@ -7,6 +7,7 @@ namespace {
 
 constexpr double kScanBytesPerMs = 500e3;
 constexpr int64_t kFixedMs = 300;
+constexpr double kEntryMs = 0.03;  // of each file or directory, however small
 constexpr double kSafety = 1.5;
 
 }  // namespace
@@ -50,9 +51,10 @@ void CommitClock::record(uint64_t bytes, uint64_t new_bytes, int64_t took_ms) {
   if (samples_.size() > 5) samples_.pop_front();
 }
 
-int64_t CommitClock::predict_ms(uint64_t bytes) const {
+int64_t CommitClock::predict_ms(uint64_t bytes, uint64_t entries) const {
+  const double by_entries = kEntryMs * static_cast<double>(entries);
   if (samples_.empty())
-    return kFixedMs + static_cast<int64_t>(static_cast<double>(bytes) / assumed_);
+    return kFixedMs + static_cast<int64_t>(static_cast<double>(bytes) / assumed_ + by_entries);
   // The slowest rate and the largest share of new bytes seen lately.
   double write = 0, scan = 0, share = 0, slowest_fixed = 0;
   for (const Sample& s : samples_) {
@@ -75,7 +77,18 @@ int64_t CommitClock::predict_ms(uint64_t bytes) const {
   if (scan == 0) scan = kScanBytesPerMs;
   double total = static_cast<double>(bytes);
   double ms = total / scan + total * share / write + slowest_fixed;
-  return kFixedMs + static_cast<int64_t>(kSafety * ms);
+  return kFixedMs + static_cast<int64_t>(std::max(kSafety * ms, by_entries));
+}
+
+int64_t counted_ms(const std::vector<Event>& events) {
+  int64_t counted = 0;
+  for (const Event& event : events) {
+    const bool ended = event.type == EventType::ended;
+    if (ended) counted += event.ran_ms;
+    if (event.type == EventType::resumed || (ended && event.outcome == Outcome::timeout))
+      counted = 0;
+  }
+  return counted;
 }
 
 int64_t kill_time_ms(int64_t now, int64_t deadline, int64_t predicted_commit_ms) {

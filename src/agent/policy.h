@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <vector>
 
 #include "model/event.h"
 #include "os/process.h"
@@ -60,9 +61,9 @@ class CommitClock {
       : assumed_(assumed_bytes_per_ms) {}
   // One finished commit: bytes captured in all, bytes written anew, milliseconds.
   void record(uint64_t bytes, uint64_t new_bytes, int64_t took_ms);
-  // Milliseconds for a commit of `bytes`, assuming all of it may be new unless earlier commits
-  // wrote less.
-  int64_t predict_ms(uint64_t bytes) const;
+  // Milliseconds for a commit of `bytes` in `entries` files and directories, assuming all of it may
+  // be new unless earlier commits wrote less.
+  int64_t predict_ms(uint64_t bytes, uint64_t entries = 0) const;
 
   struct Sample {
     uint64_t bytes, new_bytes;
@@ -74,6 +75,10 @@ class CommitClock {
   double assumed_;
   std::deque<Sample> samples_;  // the last five
 };
+
+// The program's time that counts against its timeout, of the attempts that have ended: since it was
+// last over, or somebody resumed the job.
+int64_t counted_ms(const std::vector<Event>& events);
 
 // The moment (same clock as `now`) at which the program is killed so that the final commit still
 // fits before `deadline`. At least a tenth of what is left belongs to the program, at least that

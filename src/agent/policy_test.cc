@@ -136,6 +136,34 @@ TEST(CommitClock, ASlowCommitRaisesThePrediction) {
   EXPECT_GE(clock.predict_ms(100 << 20), 20'000);
 }
 
+TEST(CommitClock, ManySmallFilesTakeTimeToo) {
+  CommitClock clock;
+  EXPECT_GE(clock.predict_ms(0, 200'000), 5'000);
+  clock.record(1 << 10, 1 << 10, 20);
+  EXPECT_GE(clock.predict_ms(0, 200'000), 5'000);
+  EXPECT_LT(clock.predict_ms(0, 100), 1'000);
+}
+
+Event event(EventType type, int64_t ran_ms = 0, Outcome outcome = Outcome::preempted) {
+  Event event;
+  event.type = type;
+  event.ran_ms = ran_ms;
+  event.outcome = outcome;
+  return event;
+}
+
+TEST(CountedTime, BeginsAnewAfterATimeoutAndAResume) {
+  std::vector<Event> events = {event(EventType::created), event(EventType::ended, 300)};
+  EXPECT_EQ(counted_ms(events), 300);
+  events.push_back(event(EventType::ended, 700, Outcome::timeout));
+  EXPECT_EQ(counted_ms(events), 0);
+  events.push_back(event(EventType::ended, 200));
+  events.push_back(event(EventType::ended, 100, Outcome::stopped));
+  EXPECT_EQ(counted_ms(events), 300);
+  events.push_back(event(EventType::resumed));
+  EXPECT_EQ(counted_ms(events), 0);
+}
+
 TEST(KillTime, LeavesTheCommitItsTime) {
   EXPECT_EQ(kill_time_ms(1'000, 31'000, 5'000), 26'000);
   EXPECT_EQ(kill_time_ms(1'000, 31'000, 100), 28'000);    // at least a tenth for the commit

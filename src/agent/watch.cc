@@ -28,7 +28,7 @@ Watch::Watch(Attempt& attempt)
   next_periodic_ = parts_.clock.mono_ms() + a_.spec().checkpoint_every_ms;
   // `started` stands behind all that there was until then.
   const Summary& summary = a_.history.summary();
-  ran_before_ = summary.ran_ms;
+  ran_before_ = counted_ms(a_.history.events());
   if (!summary.stop_requested && !summary.preempt_requested)
     next_requests_ = parts_.clock.mono_ms() + parts_.times.requests;
   a_.sources = parts_.make_notices(a_.paths.notice);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <set>
@@ -17,7 +18,7 @@
 namespace baton {
 namespace {
 
-constexpr int kMaxDepth = 64;
+constexpr int kMaxDepth = 200;  // as deep as a commit goes
 
 int64_t change_ms(const struct stat& info) {
   return static_cast<int64_t>(info.st_ctim.tv_sec) * 1000 + info.st_ctim.tv_nsec / 1'000'000;
@@ -38,7 +39,8 @@ void walk(int dir_fd, const std::string& path, int depth, TreeLook& look) {
     look.signature += fingerprint(facts, 0)[0];
     look.newest_ms = std::max(look.newest_ms, change_ms(info));
     ++look.entries;
-    if (S_ISREG(info.st_mode)) look.bytes += static_cast<uint64_t>(info.st_size);
+    if (S_ISREG(info.st_mode))  // holes are not read
+      look.bytes += static_cast<uint64_t>(std::min<int64_t>(info.st_size, info.st_blocks * 512));
     if (S_ISDIR(info.st_mode) && depth < kMaxDepth) {
       Fd sub(openat(dir_fd, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
       if (sub.valid()) walk(sub.get(), child, depth + 1, look);

@@ -198,8 +198,11 @@ int64_t Watch::deadline() const {
 void Watch::update_kill_time(int64_t now) {
   const int64_t until = deadline();
   if (until < 0) return;
-  uint64_t bytes = look_at_tree(a_.paths.checkpoint).bytes + look_at_tree(a_.paths.results).bytes;
-  int64_t kill_at = kill_time_ms(now, until, a_.commit_clock.predict_ms(bytes));
+  const TreeLook checkpoint = look_at_tree(a_.paths.checkpoint);
+  const TreeLook results = look_at_tree(a_.paths.results);
+  const int64_t commit = a_.commit_clock.predict_ms(checkpoint.bytes + results.bytes,
+                                                    checkpoint.entries + results.entries);
+  int64_t kill_at = kill_time_ms(now, until, commit);
   // Looked at again and again, since programs save on a notice: what is more to commit makes it
   // earlier. Never later: a prediction beyond the deadline would put it off each time.
   kill_at_ = kill_at_ < 0 ? kill_at : std::min(kill_at_, kill_at);

@@ -55,6 +55,18 @@ Result<int> in_bucket(Context& context, Session& session, const History& history
   return 0;
 }
 
+// Whether the job was resumed after the end whose results were delivered, and has committed since.
+bool has_later_commit(const History& history) {
+  bool later = false;
+  for (const Event& event : history.events()) {
+    if (event.type == EventType::committed) later = true;
+    const bool delivered = event.type == EventType::ended && event.outcome != Outcome::preempted &&
+                           event.outcome != Outcome::stopped && event.outcome != Outcome::lost;
+    if (delivered) later = false;
+  }
+  return later;
+}
+
 Result<int> run(Context& context) {
   BATON_ASSIGN(Session session, open_session(context));
   BATON_ASSIGN(History history, open_job(session, context.arguments.text("JOB")));
@@ -70,6 +82,10 @@ Result<int> run(Context& context) {
   std::string directory = elsewhere ? absolute_path(context.arguments.text("--to")) : delivered;
   // What the agent delivered at the end of a job is the last commit's results already.
   bool there = !elsewhere && exists(delivered);
+  if (there && has_later_commit(history))
+    context.terminal.insist(
+        "the job has gone on since these results were delivered; `baton results " +
+        history.job().id + " --to DIR` fetches those of its last commit");
   if (!there) {
     TerminalProgress progress(context.terminal);
     CaptureOptions options;

@@ -94,6 +94,10 @@ Result<int> drive_job(Context& context, Session& session, const Job& job, DriveO
   };
   auto result = drive(agent, job.id, options.wait_for_owner, std::move(options.opened));
   terminal.bar("");
+  if (result.is(Code::cancelled)) {  // before the program began; the job can be resumed
+    terminal.fail(result.error());
+    return kExitInterrupted;
+  }
   if (!result) return result.error();
   tell_end(terminal, job, *result);
   const int status = job_exit(result->state, result->outcome, result->exit);

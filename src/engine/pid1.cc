@@ -162,6 +162,27 @@ bool is_shell_command(pid_t pid) {
   return n == static_cast<ssize_t>(sizeof text) && memcmp(text, kShell, sizeof text) == 0;
 }
 
+// What a descriptor of a process is, as "pipe:[4711]"; false for what is no pipe.
+bool pipe_of(pid_t pid, int fd, char* text, size_t size) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/fd/%d", pid, fd);
+  ssize_t n = readlink(path, text, size - 1);
+  text[n > 0 ? n : 0] = '\0';
+  return strncmp(text, "pipe:", 5) == 0;
+}
+
+// Whether `child` reads what one of the others writes: in `train | tee log` that is tee, which ends
+// by itself once train has, and without which train could say nothing more.
+bool reads_from_another(pid_t child, const pid_t* children, size_t count) {
+  char in[64], out[64];
+  if (!pipe_of(child, 0, in, sizeof in)) return false;
+  for (size_t i = 0; i < count; ++i)
+    for (int fd : {1, 2})
+      if (children[i] != child && pipe_of(children[i], fd, out, sizeof out) && strcmp(in, out) == 0)
+        return true;
+  return false;
+}
+
 // To the program alone: helpers that it has started, such as the workers of a data loader, must not
 // die while it is still saving. Of a text command the shell in front is told, and what it runs.
 void forward(Supervisor& self, int signal) {
@@ -174,10 +195,14 @@ void forward(Supervisor& self, int signal) {
   // Listed before the shell dies, and told after it: otherwise it would go on with its next
   // command.
   size_t count = is_shell_command(self.program) ? list_children(self.program, children, 64) : 0;
+  // Of a pipeline the first one, which is what the others wait for.
+  size_t told = 0;
+  for (size_t i = 0; i < count; ++i)
+    if (!reads_from_another(children[i], children, count)) children[told++] = children[i];
   kill(self.program, signal);
-  for (size_t i = 0; i < count; ++i) {
+  for (size_t i = 0; i < told; ++i) {
     kill(children[i], signal);
-    if (children[i] > self.behind) self.behind = children[i];  // of a pipeline the last one
+    if (children[i] > self.behind) self.behind = children[i];
   }
 }
 
