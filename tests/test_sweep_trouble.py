@@ -21,7 +21,7 @@ def gated_sweep(cli):
     return sweep, lambda *trials: [(cli.dir / "gate" / str(trial)).touch() for trial in trials]
 
 
-def test_a_full_store_names_the_way_on(cli, small_disk):  # noqa: F811
+def test_a_full_store_names_the_way_on(small_disk, cli):  # noqa: F811
     cli.env["BATON_STORE"] = str(small_disk / "store")
     sweep, let_go = gated_sweep(cli)
     with (small_disk / "rest").open("wb", buffering=0) as rest:
