@@ -72,7 +72,7 @@ class Partial {
     return {offset, std::min(part_size_, file_.size - offset)};
   }
 
-  Result<Fd> open() const { return open_file(path_, O_WRONLY | O_CREAT | O_NOFOLLOW, 0444); }
+  Result<Fd> open() const { return open_file(path_, O_WRONLY | O_CREAT | O_NOFOLLOW, 0644); }
 
   // True when it was the last one.
   Result<bool> note(size_t part, uint32_t crc) {
@@ -102,7 +102,7 @@ class Partial {
   }
   Status move_to(const std::string& place) const {
     BATON_TRY(make_dirs(parent_path(place), 0755));
-    if (std::rename(path_.c_str(), place.c_str()) != 0)
+    if (::chmod(path_.c_str(), 0444) != 0 || std::rename(path_.c_str(), place.c_str()) != 0)
       return errno_error(errno, "put " + printable(file_.name) + " in its place");
     ::unlink((path_ + ".done").c_str());
     return {};
@@ -111,7 +111,8 @@ class Partial {
  private:
   void read_done() {
     auto text = read_file(path_ + ".done");
-    if (!text.ok() || !exists(path_)) return forget();
+    // It may have been cut off between the last two steps, when nobody may write it any more.
+    if (!text.ok() || ::chmod(path_.c_str(), 0644) != 0) return forget();
     for (const auto& line : split(*text, '\n')) {
       size_t part = 0;
       uint32_t crc = 0;

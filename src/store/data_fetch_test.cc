@@ -1,7 +1,11 @@
 #include "store/data_fetch.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <thread>
@@ -95,6 +99,60 @@ TEST_F(DataFetchTest, WhatWasCutOffGoesOnByParts) {
   ASSERT_TRUE(fetch().ok());
   EXPECT_EQ(got("long"), long_);
   EXPECT_EQ(bucket_->asked("get"), 3 + 2U);
+}
+
+// Root may write what nobody may.
+TEST_F(DataFetchTest, AUserWithoutPrivilegesFetchesParts) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can become somebody else";
+  const int kReadingAgain = 1, kCutOff = 2;
+  ASSERT_EQ(chown(dir_.path().c_str(), 65534, 65534), 0);
+  add("long", {long_});
+  pid_t child = fork();
+  if (child == 0) {
+    if (setgid(65534) != 0 || setuid(65534) != 0) _exit(99);
+    int failed = fetch().ok() && got("long") == long_ ? 0 : kCutOff;
+    int left = 1;
+    bucket_->bend = [&](const std::string&, std::string& bytes) {
+      if (left-- > 0) bytes[0] ^= 1;
+    };
+    if (!remove_tree(dir_.path() + "/tree").ok() || !fetch().ok() || got("long") != long_)
+      failed |= kReadingAgain;
+    _exit(failed);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  struct stat info {};
+  ASSERT_EQ(stat((dir_.path() + "/tree/long").c_str(), &info), 0);
+  EXPECT_EQ(info.st_uid, 65534U);
+  EXPECT_EQ(info.st_mode & 07777, 0444U);
+}
+
+// As when it was interrupted between the last two steps.
+TEST_F(DataFetchTest, WhatMayNotBeWrittenAnyMoreIsTakenUpAgain) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can become somebody else";
+  add("long", {long_, "", md5_of("other"), false});
+  int left = 3;
+  bucket_->before = [&](const std::string& what, const std::string&) -> Status {
+    if (what == "get" && left-- == 0) return Error{Code::denied, "cut off", ""};
+    return {};
+  };
+  ASSERT_EQ(chown(dir_.path().c_str(), 65534, 65534), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    if (setgid(65534) != 0 || setuid(65534) != 0) _exit(99);
+    if (!fetch().is(Code::denied)) _exit(1);
+    auto names = list_dir(dir_.path() + "/parts");
+    for (const auto& name : *names)
+      if (!ends_with(name, ".done")) chmod((dir_.path() + "/parts/" + name).c_str(), 0444);
+    bucket_->before = nullptr;
+    _exit(fetch().is(Code::transient) ? 0 : 2);  // its checksum differs, which takes readings
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 TEST_F(DataFetchTest, AnotherContentIsRefused) {
