@@ -33,7 +33,8 @@ bool is_there(const std::string& path, uint64_t size) {
 }
 
 // One file on its way: PARTS/<hash> takes the bytes, PARTS/<hash>.done tells which parts are whole,
-// a line "NUMBER CRC" each.
+// a line "NUMBER CRC" each. Every line begins with the end of the one before, so that one that a
+// full disk has torn is never read as another.
 class Partial {
  public:
   Partial(const DataFile& file, const std::string& parts, uint64_t part_size)
@@ -77,8 +78,9 @@ class Partial {
   // True when it was the last one.
   Result<bool> note(size_t part, uint32_t crc) {
     if (count() > 1) {
+      std::lock_guard lock(mutex_);
       BATON_ASSIGN(Fd fd, open_file(path_ + ".done", O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW));
-      BATON_TRY(write_all(fd.get(), fmt::format("{} {:08x}\n", part, crc), path_ + ".done"));
+      BATON_TRY(write_all(fd.get(), fmt::format("\n{} {:08x}", part, crc), path_ + ".done"));
     }
     crcs_[part] = crc;
     return left_.fetch_sub(1) == 1;

@@ -93,12 +93,38 @@ TEST_F(DataFetchTest, WhatWasCutOffGoesOnByParts) {
     if (ends_with(name, ".done")) {
       auto text = read_file(dir_.path() + "/parts/" + name);
       ASSERT_TRUE(replace_file(dir_.path() + "/parts/" + name,
-                               *text + "7 00000000\n2 xyz\n-1\n\n3 1", false, 0644)
+                               *text + "\n7 00000000\n2 xyz\n-1\n\n3 1", false, 0644)
                       .ok());
     }
   ASSERT_TRUE(fetch().ok());
   EXPECT_EQ(got("long"), long_);
   EXPECT_EQ(bucket_->asked("get"), 3 + 2U);
+}
+
+// A line that a full disk has torn must not become another part's with what is written behind it.
+TEST_F(DataFetchTest, ATornNoteNamesNoPart) {
+  std::string content;
+  for (char c = 'a'; c < 'a' + 16; ++c) content += std::string(10, c);
+  add("long", {content, "", "", false});
+  int left = 5;
+  bucket_->before = [&](const std::string& what, const std::string&) -> Status {
+    if (what == "get" && left-- == 0) return Error{Code::denied, "cut off", ""};
+    return {};
+  };
+  EXPECT_TRUE(fetch().is(Code::denied));
+  auto names = list_dir(dir_.path() + "/parts");
+  ASSERT_TRUE(names.ok());
+  for (const auto& name : *names) {
+    if (!ends_with(name, ".done")) continue;
+    auto fd = open_file(dir_.path() + "/parts/" + name, O_WRONLY | O_APPEND);
+    ASSERT_TRUE(fd.ok());
+    ASSERT_TRUE(write_all(fd->get(), "\n1", name).ok());  // of "14 …"; then comes part 5
+  }
+  left = 1;
+  EXPECT_TRUE(fetch().is(Code::denied));
+  bucket_->before = nullptr;
+  ASSERT_TRUE(fetch().ok());
+  EXPECT_EQ(got("long"), content);
 }
 
 // Root may write what nobody may.
