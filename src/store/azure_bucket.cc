@@ -73,14 +73,14 @@ class AzureBucket : public Bucket {
       return Error{Code::transient, call.doing + ": it was replaced meanwhile", ""};
     if (!reply.ok()) return reply.error();
     if (reply->status == 416) return head(key);  // a range behind the end
-    return object_of(*reply, range ? range->offset : 0, call);
+    return object_of(*reply, range, call);
   }
 
   Result<BucketObject> head(const std::string& key) override {
     Call call{"HEAD", key, "", {}, {}, "looking at " + key, 0, nullptr};
     auto reply = send(call);
     if (!reply.ok()) return reply.error();
-    return object_of(*reply, 0, call);
+    return object_of(*reply, std::nullopt, call);
   }
 
   Status remove(const std::string& key) override { return remove_version(key, ""); }
@@ -169,9 +169,9 @@ class AzureBucket : public Bucket {
   }
   std::string what(const Call& call) const { return name() + ": " + call.doing; }
 
-  Result<BucketObject> object_of(const HttpResponse& reply, uint64_t offset,
+  Result<BucketObject> object_of(const HttpResponse& reply, const std::optional<BucketRange>& range,
                                  const Call& call) const {
-    BATON_ASSIGN(uint64_t size, told_size(reply, offset, name(), call.doing));
+    BATON_ASSIGN(uint64_t size, told_size(reply, range, name(), call.doing));
     // Beside a range, Content-MD5 would be the range's.
     std::string sum = reply.header("x-ms-blob-content-md5");
     if (sum.empty() && reply.status == 200) sum = reply.header("Content-MD5");

@@ -1,5 +1,7 @@
 #include "store/bucket_reply.h"
 
+#include <strings.h>
+
 #include <algorithm>
 #include <cstdlib>
 
@@ -11,6 +13,7 @@ namespace {
 
 constexpr int64_t kMostSkewMs = 240'000;  // S3 and Azure take 15 minutes, some services 5
 constexpr size_t kMostTold = 300, kMostName = 100;
+constexpr std::string_view kUnit = "bytes ";
 
 }  // namespace
 
@@ -19,13 +22,29 @@ std::string range_header(const BucketRange& range) {
          std::to_string(range.offset + range.size - 1);
 }
 
-Result<uint64_t> told_size(const HttpResponse& reply, uint64_t offset, const std::string& name,
-                           const std::string& doing) {
+bool is_range(const HttpResponse& reply, const std::optional<BucketRange>& asked) {
+  const std::string told = reply.header("Content-Range");
+  const size_t dash = told.find('-'), slash = told.find('/');
+  const bool well_formed = strncasecmp(told.data(), kUnit.data(), kUnit.size()) == 0 &&
+                           dash < slash && slash != std::string::npos;
+  if (!asked || !well_formed) return false;
+  auto begin = parse_decimal(told.substr(kUnit.size(), dash - kUnit.size()));
+  auto last = parse_decimal(told.substr(dash + 1, slash - dash - 1));
+  const uint64_t total = parse_decimal(told.substr(slash + 1)).value_or(UINT64_MAX);  // or "*"
+  return begin && last && *begin == asked->offset && *begin < total &&
+         *last == std::min(asked->offset + asked->size, total) - 1;
+}
+
+Result<uint64_t> told_size(const HttpResponse& reply, const std::optional<BucketRange>& range,
+                           const std::string& name, const std::string& doing) {
   std::string total = reply.header("Content-Range");
   if (reply.status == 206) {
+    if (!is_range(reply, range))
+      return Error{Code::transient, name + ": " + doing + " gave another range than asked for", ""};
     total.erase(0, total.find('/') + 1);
   } else {
-    if (offset > 0) return Error{Code::unsupported, name + " does not honour ranges", ""};
+    if (range && range->offset > 0)
+      return Error{Code::unsupported, name + " does not honour ranges", ""};
     total = reply.header("Content-Length");
     // Sent without one when the service unpacks or streams it.
     if (total.empty()) total = reply.header("x-goog-stored-content-length");

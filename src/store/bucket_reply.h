@@ -16,10 +16,14 @@ namespace baton {
 // The value of the Range header that asks for `range`.
 std::string range_header(const BucketRange& range);
 
+// Whether a reply of 206 brings `asked`, or what the object has of it.
+bool is_range(const HttpResponse& reply, const std::optional<BucketRange>& asked);
+
 // The whole object's size, from a reply of 200 or 206. Code::unsupported when a range that does not
-// begin at 0 was answered with everything. `name` is the bucket's, `doing` what was asked for.
-Result<uint64_t> told_size(const HttpResponse& reply, uint64_t offset, const std::string& name,
-                           const std::string& doing);
+// begin at 0 was answered with everything, Code::transient when with another range. `name` is the
+// bucket's, `doing` what was asked for.
+Result<uint64_t> told_size(const HttpResponse& reply, const std::optional<BucketRange>& range,
+                           const std::string& name, const std::string& doing);
 
 // Bytes that a reading request is given time for at most. How many there are is not known where no
 // range says so; kStallMs ends what stalls before.

@@ -90,7 +90,7 @@ class GcsBucket : public Bucket {
       return Error{Code::transient, what(call) + ": it was replaced meanwhile", ""};
     if (!reply.ok()) return reply.error();
     if (reply->status == 416) return head(key);  // the range begins behind the end
-    BATON_ASSIGN(uint64_t size, told_size(*reply, range ? range->offset : 0, name(), call.doing));
+    BATON_ASSIGN(uint64_t size, told_size(*reply, range, name(), call.doing));
     return BucketObject{size, parse_crc32c(hash_of(*reply, "crc32c")),
                         reply->header("x-goog-generation"), told_md5(hash_of(*reply, "md5"))};
   }

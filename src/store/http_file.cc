@@ -13,12 +13,6 @@ namespace {
 constexpr int kMostRedirects = 5;
 constexpr uint64_t kMaxReply = 1 << 20;
 
-std::optional<uint64_t> to_number(const std::string& text) {
-  if (text.empty() || text.size() > 18 || text.find_first_not_of("0123456789") != std::string::npos)
-    return std::nullopt;
-  return std::stoull(text);
-}
-
 // "https://host/a/b?x" → "b".
 std::string key_of(const std::string& url) {
   std::string path = url.substr(url.find("://") + 3);
@@ -54,13 +48,14 @@ class HttpFile : public Bucket {
                            const std::function<Status(std::string_view)>& sink) override {
     BATON_TRY(known(key));
     HttpRequest request;
-    if (range) request.headers.emplace_back("Range", range_text(*range));
+    if (range) request.headers.emplace_back("Range", range_header(*range));
     request.timeout_ms = try_timeout_ms(range ? range->size : uint64_t{8} << 30);
     request.stall_ms = kStallMs;
     request.on_body = sink;
     BATON_ASSIGN(HttpResponse reply, send(request));
     if (range && reply.status == 200 && range->offset > 0)
       return Error{Code::unsupported, name() + " is on a server that does not honour ranges", ""};
+    if (reply.status == 206 && !is_range(reply, range)) return other_range();
     BATON_ASSIGN(BucketObject object, object_of(reply));
     if (!expected.empty() && object.version != expected)
       return Error{Code::transient, name() + " was replaced meanwhile", ""};
@@ -72,7 +67,7 @@ class HttpFile : public Bucket {
     HttpRequest request;
     request.method = "HEAD";
     auto reply = send(request);
-    if (reply.ok() && to_number(reply->header("Content-Length"))) {
+    if (reply.ok() && parse_decimal(reply->header("Content-Length"))) {
       ranges_ = reply->header("Accept-Ranges") == "bytes";
       return object_of(*reply);
     }
@@ -80,7 +75,7 @@ class HttpFile : public Bucket {
     if (!reply.ok() && reply.error().code != Code::denied && reply.error().code != Code::permanent)
       return reply.error();
     HttpRequest first;
-    first.headers.emplace_back("Range", range_text({0, 1}));
+    first.headers.emplace_back("Range", range_header({0, 1}));
     uint64_t got = 0;
     first.on_body = [&got](std::string_view bytes) -> Status {
       got += bytes.size();
@@ -93,6 +88,7 @@ class HttpFile : public Bucket {
                    name() + " is on a server that tells neither size nor version beforehand",
                    "download it and name the file, or put it into a bucket"};
     if (!one.ok()) return one.error();
+    if (!is_range(*one, BucketRange{0, 1})) return other_range();
     ranges_ = true;
     return object_of(*one);
   }
@@ -139,9 +135,11 @@ class HttpFile : public Bucket {
     if (key == key_) return {};
     return Error{Code::not_found, "there is no " + printable(key) + " at " + name(), ""};
   }
-  static std::string range_text(BucketRange range) {
-    return "bytes=" + std::to_string(range.offset) + "-" +
-           std::to_string(range.offset + range.size - 1);
+  // Perhaps of one server among several: the next try begins with the address that was given.
+  Error other_range() {
+    set_target("");
+    return {Code::transient, name() + " came from a server that gave another range than asked for",
+            "download it and name the file, if that server does not learn better"};
   }
 
   std::string target() const {
@@ -214,7 +212,7 @@ class HttpFile : public Bucket {
       size = reply.header("Content-Range");
       size.erase(0, size.find('/') + 1);
     }
-    auto number = to_number(size);
+    auto number = parse_decimal(size);
     if (!number)
       return Error{Code::unsupported, name() + " is on a server that does not tell its size",
                    "download it and name the file, or put it into a bucket"};

@@ -117,6 +117,32 @@ TEST_F(HttpFileTest, ARangeIsOneOrItIsRefused) {
   EXPECT_TRUE(read(*bucket, BucketRange{3, 3}).is(Code::unsupported));
 }
 
+// Its bytes would otherwise stand where others belong.
+TEST_F(HttpFileTest, AnotherRangeThanAskedForIsRefused) {
+  for (const char* told :
+       {"bytes 1-3/7", "bytes 2-3/7", "bytes 2-5/7", "bytes 2-4/3", "bytes 4-2/7", "bytes */7",
+        "2-4/7", "bytes 2-/7", "bytes 2-4", "items 2-4/7", ""}) {
+    script([&](const TestRequest&) {
+      return TestReply{
+          .status = 206, .body = "nte", .headers = {{"ETag", "\"1\""}, {"Content-Range", told}}};
+    });
+    auto got = read(*file(), BucketRange{2, 3});
+    ASSERT_TRUE(got.is(Code::transient)) << told;
+    EXPECT_NE(got.error().message.find("another range"), std::string::npos);
+  }
+  script([&](const TestRequest&) {
+    return TestReply{.status = 206, .body = "nte", .headers = {{"Content-Range", "bytes 2-4/7"}}};
+  });
+  EXPECT_TRUE(read(*file()).is(Code::transient));  // none was asked for
+}
+
+TEST_F(HttpFileTest, ARangeEndsWithTheFile) {
+  script([&](const TestRequest&) {
+    return TestReply{.status = 206, .body = "nt", .headers = {{"Content-Range", "Bytes 5-6/7"}}};
+  });
+  EXPECT_EQ(*read(*file(), BucketRange{5, 10}), "nt");
+}
+
 TEST_F(HttpFileTest, WithoutHeadTheFirstByteTells) {
   script([](const TestRequest& request) {
     if (request.method == "HEAD") return TestReply{.status = 403};

@@ -106,7 +106,7 @@ class S3Bucket : public Bucket {
     if (!reply.ok()) return reply.error();
     if (reply->status == 416) return behind_the_end(key, *reply);
     BucketObject object{0, crc_of(*reply), reply->header("ETag"), sum_of(*reply, place_)};
-    BATON_ASSIGN(object.size, told_size(*reply, range ? range->offset : 0, name(), call.doing));
+    BATON_ASSIGN(object.size, told_size(*reply, range, name(), call.doing));
     return object;
   }
 
@@ -115,7 +115,7 @@ class S3Bucket : public Bucket {
     call.headers.emplace_back("x-amz-checksum-mode", "ENABLED");
     auto reply = send(call);
     if (!reply.ok()) return reply.error();
-    BATON_ASSIGN(uint64_t size, told_size(*reply, 0, name(), call.doing));
+    BATON_ASSIGN(uint64_t size, told_size(*reply, std::nullopt, name(), call.doing));
     return BucketObject{size, crc_of(*reply), reply->header("ETag"), sum_of(*reply, place_)};
   }
 
