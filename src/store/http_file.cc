@@ -1,7 +1,9 @@
 #include "store/http_file.h"
 
 #include <atomic>
+#include <cctype>
 #include <mutex>
+#include <string_view>
 
 #include "base/text.h"
 #include "net/http_date.h"
@@ -22,16 +24,53 @@ std::string key_of(const std::string& url) {
   return name.empty() ? "file" : name;
 }
 
-// `location` as it is meant at `base` (RFC 3986, 5.2, as far as servers use it).
-std::string resolve(const std::string& base, const std::string& location) {
-  if (location.find("://") != std::string::npos) return location;
-  size_t host = base.find("://") + 3;
+// "https:" of "https://host/", in lower case; "" where the text begins with no scheme.
+std::string scheme_of(const std::string& text) {
+  std::string scheme;
+  for (char c : text) {
+    if (c == ':') return scheme.empty() ? "" : scheme + c;
+    const bool letter = std::isalpha(static_cast<unsigned char>(c));
+    const bool other = std::string_view("0123456789+-.").find(c) != std::string_view::npos;
+    if (!letter && (!other || scheme.empty())) return "";
+    scheme += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  return "";
+}
+
+// A path that begins with '/', without "." and ".." (RFC 3986, 5.2.4).
+std::string without_dots(const std::string& path) {
+  std::string out;
+  for (size_t at = 0; at < path.size();) {
+    const size_t next = std::min(path.find('/', at + 1), path.size());
+    const std::string segment = path.substr(at, next - at);  // with its '/'
+    at = next;
+    const bool up = segment == "/..";
+    if (up) out.erase(std::min(out.rfind('/'), out.size()));
+    if (!up && segment != "/.")
+      out += segment;
+    else if (at == path.size())
+      out += '/';
+  }
+  return out;
+}
+
+// `location`, which is not empty, as it is meant at `base` (RFC 3986, 5.2).
+std::string resolve(std::string base, const std::string& location) {
+  const std::string scheme = scheme_of(location);
+  if (!scheme.empty()) return scheme + location.substr(scheme.size());
+  const size_t host = base.find("://") + 3;
   if (starts_with(location, "//")) return base.substr(0, host - 2) + location;
-  size_t path = std::min(base.find('/', host), base.size());
-  if (starts_with(location, "/")) return base.substr(0, path) + location;
-  std::string plain = base.substr(0, base.find('?', path));
-  size_t slash = plain.rfind('/');
-  return (slash < host ? plain + "/" : plain.substr(0, slash + 1)) + location;
+  base.erase(std::min(base.find('#', host), base.size()));
+  if (location[0] == '#') return base + location;
+  const size_t path = std::min(base.find_first_of("/?", host), base.size());
+  const std::string origin = base.substr(0, path);
+  std::string own = base.substr(path, base.find('?', path) - path);
+  if (own.empty()) own = "/";
+  if (location[0] == '?') return origin + own + location;
+  const size_t end = std::min(location.find_first_of("?#"), location.size());
+  if (location[0] == '/') own.clear();
+  own.erase(own.rfind('/') + 1);
+  return origin + without_dots(own + location.substr(0, end)) + location.substr(end);
 }
 
 bool is_redirect(int status) {
@@ -172,7 +211,11 @@ class HttpFile : public Bucket {
         return reply;
       }
       if (!is_redirect(reply->status)) return failure(*reply);
-      std::string next = resolve(url, reply->header("Location"));
+      const std::string location = reply->header("Location");
+      if (location.empty())
+        return Error{Code::permanent, name() + " redirects without saying where",
+                     "ask whoever runs the server, or name another address"};
+      std::string next = resolve(url, location);
       if (starts_with(url, "https://") && !starts_with(next, "https://"))
         return Error{Code::denied, name() + " leads from https:// to an address without protection",
                      "name that address with the file's sha256 if you trust it"};

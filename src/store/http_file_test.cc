@@ -189,6 +189,46 @@ TEST_F(HttpFileTest, RedirectsOfEveryFormAreFollowed) {
   }
 }
 
+TEST_F(HttpFileTest, ALocationIsResolvedWhereItStands) {
+  const std::string self = server_.url();
+  const std::vector<std::pair<std::string, std::string>> all = {
+      {"/get?u=https://x/", "/get?u=https://x/"},
+      {"get?u=https://x/../y", "/dir/get?u=https://x/../y"},
+      {"?y=2", "/dir/f.bin?y=2"},
+      {"./g", "/dir/g"},
+      {"../../g", "/g"},
+      {"a/./b/../g", "/dir/a/g"},
+      {"..", "/"},
+      {"/a/b/..", "/a/"},
+      {"g#part", "/dir/g"},
+      {"HTTP" + self.substr(4) + "/g", "/g"},
+      {self + "/a?b", "/a?b"}};
+  for (const auto& [location, target] : all) {
+    script([location = location](const TestRequest& request) {
+      bool first = request.target == "/dir/f.bin?x=1";
+      return first ? TestReply{.status = 302, .headers = {{"Location", location}}} : whole("moved");
+    });
+    size_t before = server_.requests().size();
+    auto got = read(*file());
+    EXPECT_TRUE(got.ok()) << location;
+    auto requests = server_.requests();
+    ASSERT_EQ(requests.size(), before + 2) << location;
+    EXPECT_EQ(requests.back().target, target) << location;
+  }
+}
+
+TEST_F(HttpFileTest, ARedirectToNowhereIsRefused) {
+  for (const Headers& headers : {Headers{}, Headers{{"Location", ""}}}) {
+    script([&](const TestRequest& request) {
+      bool first = request.target == "/dir/f.bin?x=1";
+      return first ? TestReply{.status = 302, .headers = headers} : whole("the directory's page");
+    });
+    auto got = read(*file());
+    ASSERT_TRUE(got.is(Code::permanent));
+    EXPECT_NE(got.error().message.find("without saying where"), std::string::npos);
+  }
+}
+
 TEST_F(HttpFileTest, WhereItLedHasLapsed) {
   std::string good = "/one";
   script([&](const TestRequest& request) {
