@@ -190,13 +190,20 @@ class HttpFile : public Bucket {
     target_ = url;
   }
 
-  // A reply of 2xx. Where redirects led is tried first; when that has lapsed, from the start again.
-  Result<HttpResponse> send(const HttpRequest& request) {
-    std::string first = target();
+  // A reply of 2xx. Where redirects led is tried first; when that has lapsed, from the start again:
+  // at once if it was refused there, and else with the caller's next try.
+  Result<HttpResponse> send(HttpRequest request) {
+    bool begun = false;
+    if (request.on_body)
+      request.on_body = [&begun, sink = std::move(request.on_body)](std::string_view piece) {
+        begun = true;
+        return sink(piece);
+      };
+    const std::string first = target();
     auto reply = follow(request, first);
-    if (first == url_ || reply.ok() || reply.is(Code::transient)) return reply;
+    if (first == url_ || reply.ok() || reply.is(Code::cancelled)) return reply;
     set_target("");
-    return follow(request, url_);
+    return begun || reply.is(Code::transient) ? reply : follow(request, url_);
   }
 
   Result<HttpResponse> follow(HttpRequest request, const std::string& from) {

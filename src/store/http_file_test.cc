@@ -229,6 +229,38 @@ TEST_F(HttpFileTest, ARedirectToNowhereIsRefused) {
   }
 }
 
+TEST_F(HttpFileTest, AMirrorThatHasDiedIsLeft) {
+  auto mirror = std::make_unique<TestServer>([](const TestRequest&) { return whole("mirrored"); });
+  std::string there = mirror->url() + "/one";
+  script([&](const TestRequest& request) {
+    if (request.target == "/two") return whole("moved");
+    return TestReply{.status = 307, .headers = {{"Location", there}}};
+  });
+  auto bucket = file();
+  EXPECT_EQ(*read(*bucket), "mirrored");
+  mirror.reset();
+  there = "/two";
+  EXPECT_TRUE(read(*bucket).is(Code::transient));
+  EXPECT_EQ(*read(*bucket), "moved");
+}
+
+// Bytes that the sink has taken are not followed by others of another try.
+TEST_F(HttpFileTest, WhatTheSinkRefusesIsNotAskedForAgain) {
+  script([&](const TestRequest& request) {
+    bool first = request.target == "/dir/f.bin?x=1";
+    return first ? TestReply{.status = 307, .headers = {{"Location", "/two"}}} : whole("moved");
+  });
+  auto bucket = file();
+  EXPECT_EQ(*read(*bucket), "moved");
+  int pieces = 0;
+  auto refused = bucket->get("f.bin", std::nullopt, "", [&pieces](std::string_view) -> Status {
+    ++pieces;
+    return Error{Code::no_space, "full", ""};
+  });
+  EXPECT_TRUE(refused.is(Code::no_space));
+  EXPECT_EQ(pieces, 1);
+}
+
 TEST_F(HttpFileTest, WhereItLedHasLapsed) {
   std::string good = "/one";
   script([&](const TestRequest& request) {
