@@ -23,10 +23,15 @@ PACKAGES = ["python3-moto", "python3-flask", "python3-flask-cors", "python3-dock
             "python3-werkzeug", "python3-boto3", "python3-openssl", "python3-openapi-spec-validator"]
 
 
-# moto 5.1 looks for an object and writes it without a lock, so that of two conditional writes at once both may succeed.
+# moto 5.1 looks for an object and writes it without a lock, so that of two conditional writes at once both may succeed. And in
+# listings S3 encodes a space as a plus, which moto does not.
 SERVE = """
-import sys, threading
-import moto.s3.responses, moto.server
+import sys, threading, types, urllib.parse
+import moto.s3.models, moto.s3.responses, moto.server
+def encoded(text):
+    return urllib.parse.quote_plus(text, safe="/")
+moto.s3.models.FakeKey.safe_name = lambda key, kind=None: encoded(key.name) if kind == "url" else key.name
+moto.s3.responses.urllib = types.SimpleNamespace(parse=types.SimpleNamespace(quote=encoded))
 one_at_a_time, put_object = threading.Lock(), moto.s3.responses.S3Response.put_object
 def put_alone(self):
     with one_at_a_time:

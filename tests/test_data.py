@@ -14,7 +14,8 @@ from data_places import S3Place, az_cloud, cloud, expected, gcs, gs_cloud, place
 from test_s3 import aws
 
 FILES = {"a.txt": b"one\n", "deep/er/b.bin": os.urandom(300_000), "large.bin": os.urandom(40 << 20), "empty": b"",
-         "name with spaces & ümläut+%.txt": b"odd\n"}
+         "name with spaces & ümläut+%.txt": b"odd\n", "a+b": b"plus\n", "a b": b"space\n", "a%2Bb+c d": b"both\n",
+         "deep/ blanks at both ends ": b"blank\n"}
 
 
 def test_a_bucket_is_fetched_once_and_read_only(place):
@@ -25,12 +26,12 @@ touch /data/a.txt /data/new 2>/dev/null && exit 9
 exit 0"""
     with place.behind() as proxy:
         cli("run", spec(cli, url, program))
-        assert len(proxy.read) == 4, proxy.read  # an empty file needs no request
+        assert len(proxy.read) == 8, proxy.read  # an empty file needs no request
         before = dict(proxy.read)
         cli("run", spec(cli, url, program))
         assert proxy.read == before
     assert sums(cli) == expected(FILES)
-    assert "5 files with" in cli("show", "latest").stdout
+    assert "9 files with" in cli("show", "latest").stdout
 
 
 def test_one_object(place):

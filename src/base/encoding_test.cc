@@ -92,7 +92,20 @@ TEST(Xml, ReadsElementsTextAndEntities) {
   EXPECT_EQ(xml->at("Empty"), "");
   EXPECT_EQ(xml->at("None/V"), "");
   EXPECT_EQ(xml->children.size(), 5u);
-  EXPECT_EQ(xml->text, "<");
+  EXPECT_EQ(xml->at("E2"), "");
+  EXPECT_EQ(xml->child("E2")->attribute("a"), "1");
+  EXPECT_EQ(xml->attribute("xmlns"), "x>y");
+  EXPECT_EQ(xml->attribute("none"), "");
+}
+
+TEST(Xml, WhiteSpaceBelongsToTheText) {
+  auto xml = parse_xml("<a>\n <N b = \"=1\"\n c='\"'> x\n </N><M> </M></a>", "it");
+  ASSERT_TRUE(xml.ok()) << xml.error().text();
+  EXPECT_EQ(xml->child("N")->text, " x\n ");
+  EXPECT_EQ(xml->at("N"), "x");
+  EXPECT_EQ(xml->at("M"), "");
+  EXPECT_EQ(xml->child("N")->attribute("b"), "=1");
+  EXPECT_EQ(xml->child("N")->attribute("c"), "\"");
 }
 
 TEST(Xml, RefusesWhatIsNone) {

@@ -85,14 +85,21 @@ class Parser {
   }
 
   // Attributes up to '>' or "/>"; `closed` tells which.
-  Status attributes(bool& closed) {
+  Status attributes(Xml& to, bool& closed) {
     char quote = 0;
+    size_t begin = 0;  // of the attribute, or of its value
     for (size_t i = 0; i < rest_.size(); ++i) {
       char c = rest_[i];
+      std::string_view piece = rest_.substr(begin, i - begin);
       if (quote) {
-        if (c == quote) quote = 0;
+        if (c != quote) continue;
+        to.attributes.back().second = piece;
+        quote = 0;
+        begin = i + 1;
       } else if (c == '"' || c == '\'') {
+        to.attributes.emplace_back(trim(piece.substr(0, piece.rfind('='))), "");
         quote = c;
+        begin = i + 1;
       } else if (c == '>') {
         closed = i > 0 && rest_[i - 1] == '/';
         rest_.remove_prefix(i + 1);
@@ -109,9 +116,8 @@ class Parser {
     to.name = name();
     if (to.name.empty()) return bad("a tag has no name");
     bool closed = false;
-    BATON_TRY(attributes(closed));
+    BATON_TRY(attributes(to, closed));
     if (!closed) BATON_TRY(content(to, depth));
-    to.text = trim(to.text);
     return {};
   }
 
@@ -193,7 +199,13 @@ std::string Xml::at(std::string_view path) const {
     here = here->child(part);
     if (!here) return "";
   }
-  return here->text;
+  return std::string(trim(here->text));
+}
+
+std::string Xml::attribute(std::string_view wanted) const {
+  for (const auto& [key, value] : attributes)
+    if (key == wanted) return value;
+  return "";
 }
 
 Result<Xml> parse_xml(std::string_view text, const std::string& what) {

@@ -1,5 +1,6 @@
 #include "store/s3_bucket.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <mutex>
@@ -56,6 +57,16 @@ std::string sum_of(const HttpResponse& reply, const S3Place& place) {
       if (!sum.empty()) return sum;
   }
   return etag;
+}
+
+// A key or a prefix in a listing, as it stands there: white space at its ends is its own. Where it
+// is encoded, a space is a plus, as in a form.
+std::string listed_key(const Xml& entry, std::string_view element, bool encoded) {
+  const Xml* found = entry.child(element);
+  std::string key = found ? found->text : "";
+  if (!encoded) return key;
+  std::replace(key.begin(), key.end(), '+', ' ');
+  return percent_decode(key);
 }
 
 // One request, before it is signed.
@@ -351,15 +362,15 @@ class S3Bucket : public Bucket {
     BucketPage page;
     bool encoded = xml.at("EncodingType") == "url";
     std::string strip = full("");
-    auto add = [&](std::string key, uint64_t size, const std::string& version) {
-      if (encoded) key = percent_decode(key);
+    auto add = [&](const std::string& key, uint64_t size, const std::string& version) {
       if (starts_with(key, strip))
         page.objects.push_back({key.substr(strip.size()), size, version});
     };
     for (const Xml& entry : xml.children) {
       if (entry.name == "Contents")
-        add(entry.at("Key"), parse_decimal(entry.at("Size")).value_or(0), entry.at("ETag"));
-      if (entry.name == "CommonPrefixes") add(entry.at("Prefix"), 0, "");
+        add(listed_key(entry, "Key", encoded), parse_decimal(entry.at("Size")).value_or(0),
+            entry.at("ETag"));
+      if (entry.name == "CommonPrefixes") add(listed_key(entry, "Prefix", encoded), 0, "");
     }
     sort_by_key(page);
     if (xml.at("IsTruncated") == "true") {

@@ -428,6 +428,26 @@ TEST_F(S3BucketTest, AnUploadCompletedByALostReplyIsSeen) {
   EXPECT_EQ(parts->begun, 1);
 }
 
+// As Amazon and MinIO encode them.
+TEST_F(S3BucketTest, ListedKeysAreDecodedAsAForm) {
+  replies({{.body = "<ListBucketResult><EncodingType>url</EncodingType>"
+                    "<Contents><Key>p/q/a+b</Key></Contents>"
+                    "<Contents><Key>p/q/a%2Bb</Key></Contents>"
+                    "<Contents><Key>p/q/+a+%2B%C3%BC%2525</Key></Contents>"
+                    "<CommonPrefixes><Prefix>p/q/c+d%2F</Prefix></CommonPrefixes>"
+                    "</ListBucketResult>"},
+           {.body = "<ListBucketResult><Contents><Key>p/q/ a+b%20 </Key></Contents>"
+                    "</ListBucketResult>"}});
+  std::vector<std::string> keys;
+  auto page = bucket()->list("", "", "", true, 10);
+  ASSERT_TRUE(page.ok());
+  for (const ObjectInfo& object : page->objects) keys.push_back(object.key);
+  EXPECT_EQ(keys, (std::vector<std::string>{" a +ü%25", "a b", "a+b", "c d/"}));
+  page = bucket()->list("", "", "", true, 10);  // of a service that does not encode
+  ASSERT_TRUE(page.ok());
+  EXPECT_EQ(page->objects.at(0).key, " a+b%20 ");
+}
+
 TEST_F(S3BucketTest, APageThatBreaksOffIsAnError) {
   replies({{.body = "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"}});
   EXPECT_TRUE(bucket()->list("", "", "", false, 10).is(Code::transient));
