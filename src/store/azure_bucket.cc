@@ -234,6 +234,13 @@ class AzureBucket : public Bucket {
     return quoted_etag(entry.at("Properties/Etag"));
   }
 
+  // A blob's name may begin and end with white space; one that XML cannot hold comes encoded.
+  static std::string name_of(const Xml& entry) {
+    const Xml* name = entry.child("Name");
+    if (!name) return "";
+    return name->attribute("Encoded") == "true" ? percent_decode(name->text) : name->text;
+  }
+
   Result<BucketPage> page_of(const Xml& xml) const {
     BucketPage page;
     const std::string strip = full("");
@@ -251,7 +258,7 @@ class AzureBucket : public Bucket {
                          " is in an account with a hierarchical namespace, which lists "
                          "in another order than a store needs",
                      "use a storage account without one"};
-      if (entry.name == "Blob" || entry.name == "BlobPrefix") add(entry.at("Name"), entry);
+      if (entry.name == "Blob" || entry.name == "BlobPrefix") add(name_of(entry), entry);
     }
     sort_by_key(page);
     page.next = xml.at("NextMarker");

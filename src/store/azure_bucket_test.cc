@@ -331,6 +331,25 @@ TEST_F(AzureBucketTest, AListingGoesOnFromAPageThatIsKnown) {
   EXPECT_EQ(page->next, "10");
 }
 
+TEST_F(AzureBucketTest, NamesAreTakenAsTheyStand) {
+  replies({{.body = "<EnumerationResults><Blobs>"
+                    "<BlobPrefix><Name Encoded=\"true\">p/q/%EF%BF%BE b%2F</Name></BlobPrefix>"
+                    "<Blob><Name> p/q/no</Name></Blob>"
+                    "<Blob><Name>p/q/ a\n</Name><Properties><Content-Length> 7\n</Content-Length>"
+                    "</Properties></Blob>"
+                    "<Blob><Name>p/q/c%20d+e</Name></Blob>"
+                    "<Blob><Name Encoded='true'>p/q/%EF%BF%BF c+d%25 </Name></Blob>"
+                    "</Blobs><NextMarker>\n</NextMarker></EnumerationResults>"}});
+  auto page = bucket()->list("", "", "", true, 10);
+  ASSERT_TRUE(page.ok()) << page.error().text();
+  std::vector<std::string> keys;
+  for (const ObjectInfo& object : page->objects) keys.push_back(object.key);
+  EXPECT_EQ(keys,
+            (std::vector<std::string>{" a\n", "c%20d+e", "\xEF\xBF\xBE b/", "\xEF\xBF\xBF c+d% "}));
+  EXPECT_EQ(page->objects.at(0).size, 7u);
+  EXPECT_EQ(page->next, "");
+}
+
 TEST_F(AzureBucketTest, AHierarchicalNamespaceIsRefused) {
   replies({{.body = "<EnumerationResults><Blobs><Blob><Name>p/q/a</Name><Properties><ResourceType>"
                     "directory</ResourceType></Properties></Blob></Blobs></EnumerationResults>"}});
