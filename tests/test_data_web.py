@@ -4,7 +4,9 @@ import hashlib
 import http.server
 import os
 import re
+import signal
 import ssl
+import time
 
 import pytest
 
@@ -15,7 +17,7 @@ from local_server import LocalServer
 class Web(http.server.BaseHTTPRequestHandler):
     """One file at /f.bin, by ranges; /moved leads to it; /plain knows no ranges; /closed answers 403."""
     protocol_version = "HTTP/1.1"
-    content, etag, asked, cut, elsewhere = b"", '"1"', [], None, "/f.bin"
+    content, etag, asked, cut, elsewhere, pause = b"", '"1"', [], None, "/f.bin", 0
 
     def do_HEAD(self):
         self.answer(False)
@@ -56,7 +58,9 @@ class Web(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             return
         with contextlib.suppress(ConnectionError):
-            self.wfile.write(data)
+            for begin in range(0, len(data), 256 << 10):
+                self.wfile.write(data[begin:begin + (256 << 10)])
+                time.sleep(cls.pause)
 
     def log_message(self, *_):
         pass
@@ -113,6 +117,22 @@ def test_a_file_from_the_web_is_resumed_by_ranges(cli, web):
     web.cut, before = None, len(web.asked)
     cli("resume", "latest")
     assert [a[2] for a in web.asked[before:] if a[0] == "GET"] == [f"bytes={32 << 20}-{(40 << 20) - 1}"]
+    assert (cli.dir / "results" / cli.show()["id"] / "sums").read_text().split()[0] == web.sha
+
+
+def test_ctrl_c_ends_the_fetching_of_one_long_file(cli, web):
+    """From a server without ranges, in one request."""
+    web.pause = 0.2  # half a minute in all
+    agent = cli.start("run", web_spec(cli, web, "/plain"))
+    parts = cli.dir / "home" / "cache" / "data"
+    cli.wait(lambda: any(p.stat().st_size for p in parts.glob("*.building/parts/*")), "its first bytes")
+    agent.send_signal(signal.SIGINT)
+    begin = time.monotonic()
+    agent.wait(timeout=60)
+    assert time.monotonic() - begin < 5
+    assert "interrupted while data was fetched; what came is kept" in agent.stderr.read()
+    web.pause = 0
+    cli("resume", "latest")
     assert (cli.dir / "results" / cli.show()["id"] / "sums").read_text().split()[0] == web.sha
 
 

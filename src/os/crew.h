@@ -8,12 +8,16 @@
 
 namespace baton {
 
-// Runs task(worker, index) for every index below `tasks`, on up to `workers` threads of which the
-// caller's is number 0; fewer when the machine grants no more. Stops at the first error and returns
-// it. `poll` is called between tasks, on the caller's thread only, and ends the work when it
-// returns an error.
+// Runs task(worker, index) for every index below `tasks`, on up to `workers` threads; on fewer when
+// the machine grants no more, and on the caller's own when it grants none. Stops at the first error
+// and returns it: no further task begins, and those that run are waited for.
+//
+// `poll` is called on the caller's thread only: before the first task, when one has ended, and
+// every 100 ms meanwhile (between tasks only, where the caller does them itself). Its error counts
+// like a task's. `stop` is called once, from any thread, when the first error is there: what it
+// does may end the tasks that still run, and what these then return does not matter.
 Status run_crew(int workers, size_t tasks,
                 const std::function<Status(int worker, size_t index)>& task,
-                const std::function<Status()>& poll);
+                const std::function<Status()>& poll, const std::function<void()>& stop = {});
 
 }  // namespace baton

@@ -200,7 +200,7 @@ class AzureBucket : public Bucket {
       BATON_ASSIGN(AzureCredentials credentials, credentials_->get());
       int64_t dated = server_clock_.wall_ms();
       BATON_ASSIGN(HttpRequest request, authorized(call, credentials, dated));
-      auto reply = http_->send(request);
+      auto reply = http_->send(request, cancel());
       if (!reply.ok()) return reply.error().within(what(call));
       if (reply->status / 100 == 2 || reply->status == 416) return reply;
       hold_.note(*reply);

@@ -350,6 +350,20 @@ TEST_F(AzureBucketTest, NamesAreTakenAsTheyStand) {
   EXPECT_EQ(page->next, "");
 }
 
+TEST_F(AzureBucketTest, ARequestHeedsACancellation) {
+  server_.set_script([](const TestRequest&) { return TestReply{.delay_ms = 10'000}; });
+  auto own = bucket();
+  Cancel cancel;
+  cancel.set();
+  {
+    Bucket::Heeding heeding(*own, cancel);
+    EXPECT_TRUE(own->head("k").is(Code::cancelled));
+    EXPECT_TRUE(
+        own->get("k", {}, "", [](std::string_view) { return Status(); }).is(Code::cancelled));
+  }
+  EXPECT_EQ(own->cancel(), nullptr);
+}
+
 TEST_F(AzureBucketTest, AHierarchicalNamespaceIsRefused) {
   replies({{.body = "<EnumerationResults><Blobs><Blob><Name>p/q/a</Name><Properties><ResourceType>"
                     "directory</ResourceType></Properties></Blob></Blobs></EnumerationResults>"}});

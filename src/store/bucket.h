@@ -129,6 +129,23 @@ class Bucket {
   // False: get() takes whole objects only. Every store of objects honours ranges, web servers may
   // not; these must have been asked by head() or list() before.
   virtual bool honours_ranges() const { return true; }
+
+  // Once `cancel` is set, requests end soon with Code::cancelled, and so does waiting between two
+  // tries of one (BucketRetry). Only one at a time, and begun and ended while no request runs.
+  class Heeding {
+   public:
+    Heeding(Bucket& bucket, const Cancel& cancel) : bucket_(bucket) { bucket_.cancel_ = &cancel; }
+    ~Heeding() { bucket_.cancel_ = nullptr; }
+    Heeding(const Heeding&) = delete;
+    Heeding& operator=(const Heeding&) = delete;
+
+   private:
+    Bucket& bucket_;
+  };
+  const Cancel* cancel() const { return cancel_; }
+
+ private:
+  const Cancel* cancel_ = nullptr;
 };
 
 // Milliseconds for one request that moves `bytes`: half a minute, and a slow line's time.

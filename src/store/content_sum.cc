@@ -159,7 +159,8 @@ uint64_t parts_of(std::string_view sum) {
   return parsed.in_parts ? cut_count(parsed.text) : 0;
 }
 
-Result<bool> file_has_sum(const std::string& path, std::string_view sum, uint64_t part_size) {
+Result<bool> file_has_sum(const std::string& path, std::string_view sum, uint64_t part_size,
+                          const Cancel* cancel) {
   Sum wanted = parse(sum);
   auto whole = make_checksum(wanted.kind), part = make_checksum(wanted.kind);
   if (!whole) return Error{Code::unsupported, "there is no such checksum: " + printable(sum), ""};
@@ -172,6 +173,8 @@ Result<bool> file_has_sum(const std::string& path, std::string_view sum, uint64_
     left = part_size;
   };
   while (true) {
+    if (cancel && cancel->is_set())
+      return Error{Code::cancelled, "reading " + path + " was cancelled", ""};
     const size_t most = wanted.in_parts ? std::min<uint64_t>(buffer.size(), left) : buffer.size();
     ssize_t n = ::read(fd.get(), buffer.data(), most);
     if (n < 0 && errno == EINTR) continue;

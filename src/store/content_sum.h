@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "net/http.h"
 
 namespace baton {
 
@@ -37,7 +38,9 @@ bool names_content(std::string_view sum);
 uint64_t parts_of(std::string_view sum);
 
 // Whether the file has that sum, which is not "". `part_size` in bytes, greater than 0, for one
-// that was made of parts. Code::unsupported for a kind that is not listed above.
-Result<bool> file_has_sum(const std::string& path, std::string_view sum, uint64_t part_size);
+// that was made of parts. Code::unsupported for a kind that is not listed above, Code::cancelled
+// once `cancel` is set: a large file takes minutes.
+Result<bool> file_has_sum(const std::string& path, std::string_view sum, uint64_t part_size,
+                          const Cancel* cancel = nullptr);
 
 }  // namespace baton

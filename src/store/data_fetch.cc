@@ -152,13 +152,15 @@ class Fetch {
     BATON_TRY(make_dirs(tree_, 0755));
     BATON_TRY(make_dirs(parts_, 0700));
     BATON_TRY(plan());
+    Bucket::Heeding heeding(bucket_, cancel_);
     return run_crew(
         options_.parallel, tasks_.size(),
         [&](int, size_t index) { return fetch(*tasks_[index].partial, tasks_[index].part); },
         [&]() -> Status {
           if (options_.progress) options_.progress(done_, total_);
           return options_.poll ? options_.poll() : Status();
-        });
+        },
+        [this] { cancel_.set(); });
   }
 
  private:
@@ -213,6 +215,8 @@ class Fetch {
       uint32_t crc = 0;
       Status written;  // its own words, without what the network's code puts around them
       auto sink = [&](std::string_view piece) -> Status {
+        if (cancel_.is_set())  // not seen by who always finds the next bytes there already
+          return Error{Code::cancelled, "reading " + file.name + " was cancelled", ""};
         if (piece.size() > range.size - got)
           return Error{Code::transient, file.name + " came with more bytes than it has", ""};
         written = write_at(fd, piece, range.offset + got, file.name);
@@ -312,7 +316,7 @@ class Fetch {
       BATON_ASSIGN(part_size, retry_([&] { return bucket_.part_size(partial.file().name); }));
       if (part_size == 0 || (object.size + part_size - 1) / part_size != parts) return true;
     }
-    return file_has_sum(partial.path(), object.sum, part_size);
+    return file_has_sum(partial.path(), object.sum, part_size, &cancel_);
   }
 
   // True when every part came as it had come before.
@@ -332,6 +336,7 @@ class Fetch {
   const std::string tree_, parts_;
   BucketRetry retry_;
   const FetchOptions& options_;
+  Cancel cancel_;  // once it has failed, or nobody wants it any more
   std::vector<std::unique_ptr<Partial>> partials_;
   std::vector<Task> tasks_;
   uint64_t total_ = 0;

@@ -14,7 +14,9 @@ namespace baton {
 struct FetchOptions {
   int parallel = 16;                 // requests at once, over all files
   uint64_t part_size = 16ull << 20;  // a file is fetched, and taken up again, in parts of this size
-  std::function<Status()> poll;      // asked now and then; its error ends the work
+  // Asked ten times a second on the caller's thread, also while a request runs; its error ends the
+  // work at once.
+  std::function<Status()> poll;
   std::function<void(uint64_t done, uint64_t total)> progress;  // bytes
 };
 

@@ -13,8 +13,10 @@
 #include "base/crc64.h"
 #include "base/encoding.h"
 #include "base/hash.h"
+#include "net/test_server.h"
 #include "os/files.h"
 #include "store/fake_bucket.h"
+#include "store/http_file.h"
 
 namespace baton {
 namespace {
@@ -351,6 +353,43 @@ TEST_F(DataFetchTest, WhoIsAskedMeanwhileCanEndIt) {
     return Error{Code::cancelled, "enough", ""};
   };
   EXPECT_TRUE(fetch().is(Code::cancelled));
+}
+
+// What the web gives slowly, in one piece, to somebody who has enough after half a second.
+class SlowFetchTest : public DataFetchTest {
+ protected:
+  int64_t ended_after_ms(TestReply reply) {
+    TestServer server([&](const TestRequest& request) {
+      return request.method == "HEAD" ? TestReply{.body = std::string(4096, 'x')} : reply;
+    });
+    SystemClock clock;
+    std::shared_ptr<Bucket> bucket =
+        make_http_file(server.url() + "/f.bin", make_http_client(), clock);
+    DataSource source;
+    source.bucket = bucket;
+    source.files.push_back({"f.bin", bucket->head("f.bin")->size, ""});
+    const int64_t begin = clock.mono_ms();
+    options_.poll = [&]() -> Status {
+      if (clock.mono_ms() - begin < 500) return {};
+      return Error{Code::cancelled, "the machine goes", ""};
+    };
+    Status fetched =
+        fetch_data(source, dir_.path() + "/tree", dir_.path() + "/parts", clock, options_);
+    EXPECT_EQ(fetched.ok() ? "it came" : fetched.error().message, "the machine goes");
+    return clock.mono_ms() - begin;
+  }
+};
+
+TEST_F(SlowFetchTest, ADripIsCancelled) {
+  EXPECT_LT(ended_after_ms({.body = std::string(4096, 'x'), .drip = 64, .drip_ms = 100}), 2000);
+}
+
+TEST_F(SlowFetchTest, AReplyThatDoesNotComeIsCancelled) {
+  EXPECT_LT(ended_after_ms({.body = std::string(4096, 'x'), .delay_ms = 6000}), 2000);
+}
+
+TEST_F(SlowFetchTest, AWaitBetweenTwoTriesIsCancelled) {
+  EXPECT_LT(ended_after_ms({.status = 503, .headers = {{"Retry-After", "6"}}}), 2000);
 }
 
 }  // namespace

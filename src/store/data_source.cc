@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "model/commit.h"
+#include "net/http.h"
 #include "net/shown_url.h"
 #include "os/crew.h"
 #include "store/http_file.h"
@@ -95,6 +96,8 @@ Status ask_versions(Bucket& bucket, BucketRetry& retry, std::vector<DataFile>& f
   std::vector<DataFile*> without;
   for (DataFile& file : files)
     if (file.version.empty()) without.push_back(&file);
+  Cancel cancel;
+  Bucket::Heeding heeding(bucket, cancel);
   return run_crew(
       kParallel, without.size(),
       [&](int, size_t index) -> Status {
@@ -105,7 +108,7 @@ Status ask_versions(Bucket& bucket, BucketRetry& retry, std::vector<DataFile>& f
         without[index]->sum = object->sum;
         return {};
       },
-      [&] { return found(files.size()); });
+      [&] { return found(files.size()); }, [&] { cancel.set(); });
 }
 
 // "s3://b/x/y?o" → ("s3://b/x?o", "y"); none where the URL names a whole bucket.

@@ -203,7 +203,7 @@ class GcsBucket : public Bucket {
       if (credentials_) {
         BATON_ASSIGN(token, credentials_->get());
       }
-      auto reply = http_->send(request_for(call, token));
+      auto reply = http_->send(request_for(call, token), cancel());
       if (!reply.ok()) return reply.error().within(what(call));
       if (reply->status / 100 == 2 || reply->status == 416) return reply;
       hold_.note(*reply);

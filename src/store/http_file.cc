@@ -211,7 +211,7 @@ class HttpFile : public Bucket {
     request.max_body = kMaxReply;
     for (int i = 0; i <= kMostRedirects; ++i) {
       request.url = url;
-      auto reply = http_->send(request);
+      auto reply = http_->send(request, cancel());
       if (!reply.ok()) return reply.error().within("reading " + name());
       if (reply->status / 100 == 2) {
         if (url != url_) set_target(url);

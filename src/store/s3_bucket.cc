@@ -275,7 +275,7 @@ class S3Bucket : public Bucket {
       BATON_ASSIGN(AwsCredentials credentials, credentials_->get());
       int64_t signed_at = server_clock_.wall_ms();
       BATON_ASSIGN(HttpRequest request, signed_request(call, credentials, signed_at));
-      auto reply = http_->send(request);
+      auto reply = http_->send(request, cancel());
       if (!reply.ok()) return reply.error().within(what(call));
       if (reply->status / 100 == 2 || reply->status == 416) return reply;
       hold_.note(*reply);

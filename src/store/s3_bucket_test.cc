@@ -448,6 +448,20 @@ TEST_F(S3BucketTest, ListedKeysAreDecodedAsAForm) {
   EXPECT_EQ(page->objects.at(0).key, " a+b%20 ");
 }
 
+TEST_F(S3BucketTest, ARequestHeedsACancellation) {
+  server_.set_script([](const TestRequest&) { return TestReply{.delay_ms = 10'000}; });
+  auto own = bucket();
+  Cancel cancel;
+  cancel.set();
+  {
+    Bucket::Heeding heeding(*own, cancel);
+    EXPECT_TRUE(own->head("k").is(Code::cancelled));
+    EXPECT_TRUE(
+        own->get("k", {}, "", [](std::string_view) { return Status(); }).is(Code::cancelled));
+  }
+  EXPECT_EQ(own->cancel(), nullptr);
+}
+
 TEST_F(S3BucketTest, APageThatBreaksOffIsAnError) {
   replies({{.body = "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"}});
   EXPECT_TRUE(bucket()->list("", "", "", false, 10).is(Code::transient));

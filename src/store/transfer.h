@@ -23,7 +23,7 @@ struct TransferOptions {
 
 // Repeats single requests to a bucket, as Bucket's errors allow. While the service asks callers to
 // keep away nothing is sent; where that lasts longer than give_up_ms and hold_ms, it is an error at
-// once.
+// once. Code::cancelled when the bucket heeds a cancellation (Bucket::Heeding) and it has come.
 // Thread-safe.
 class BucketRetry {
  public:
@@ -41,16 +41,29 @@ class BucketRetry {
       if (wait > 0) {
         const int64_t most = std::max(options_.give_up_ms, options_.hold_ms);
         if (clock_.mono_ms() - begin + wait > most) return kept_away(wait);
-        clock_.sleep_ms(wait);
+        if (!pause(wait)) return cancelled();
       }
       auto result = call();
       if (!result.is(Code::transient) || attempt >= options_.tries) return result;
       if (clock_.mono_ms() - begin > options_.give_up_ms) return result;
-      clock_.sleep_ms(backoff_.wait_ms(attempt));
+      if (!pause(backoff_.wait_ms(attempt))) return cancelled();
     }
   }
 
  private:
+  static constexpr int64_t kHearEachMs = 100;
+
+  // False when the bucket's requests were cancelled.
+  bool pause(int64_t wait_ms) {
+    const Cancel* cancel = bucket_.cancel();
+    if (!cancel) clock_.sleep_ms(wait_ms);
+    for (; cancel && wait_ms > 0 && !cancel->is_set(); wait_ms -= kHearEachMs)
+      clock_.sleep_ms(std::min(wait_ms, kHearEachMs));
+    return !cancel || !cancel->is_set();
+  }
+  Error cancelled() const {
+    return {Code::cancelled, bucket_.name() + ": waiting for another try was cancelled", ""};
+  }
   Error kept_away(int64_t wait_ms) const {
     return {Code::transient,
             bucket_.name() + ": the service asks callers to keep away for " +
