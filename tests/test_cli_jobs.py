@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 
 INTERRUPTED = 75
 
@@ -256,6 +257,18 @@ def test_output_that_is_lost_is_told(cli):
             assert done.returncode == 1 and "cannot write all of the output: No space left on device" in done.stderr, words
     assert cli.show()["state"] == "succeeded", "the job itself does not suffer"
     assert cli("logs", "latest").stdout == "one\ntwo\n"
+
+
+def test_a_stream_that_does_not_block_loses_nothing(cli):
+    cli.spec("seq 200000")
+    end, stdout = os.pipe()
+    os.set_blocking(stdout, False)
+    run = cli.start("run", stdout=stdout)
+    os.close(stdout)
+    time.sleep(0.5)  # the pipe is full by then
+    with open(end) as output:
+        assert output.read() == "".join(f"{n}\n" for n in range(1, 200001))
+    assert run.wait(60) == 0
 
 
 def test_closed_streams_are_as_dev_null(cli):

@@ -1,6 +1,7 @@
 #include "cli/terminal.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -90,11 +91,16 @@ TerminalOptions detect_terminal(
   return options;
 }
 
-// errno, or 0.
+// errno, or 0. Who shares the stream may have made it non-blocking: then it is waited for here.
 int Terminal::write_fd(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     ssize_t n = ::write(fd, bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) {
+      pollfd room{fd, POLLOUT, 0};
+      poll(&room, 1, -1);
+      continue;
+    }
     if (n < 0) return errno;
     bytes.remove_prefix(static_cast<size_t>(n));
   }

@@ -2,8 +2,11 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
+
+#include <thread>
 
 #include "os/fd.h"
 #include "os/files.h"
@@ -70,6 +73,29 @@ TEST_F(TerminalTest, KnowsWhyOutputIsLost) {
   Terminal unread(options_, clock_);
   unread.print("x");
   EXPECT_FALSE(unread.lost_output()) << "whoever reads it has had enough";
+}
+
+TEST_F(TerminalTest, WaitsForAStreamThatDoesNotBlock) {
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+  Fd reader(ends[0]), writer(ends[1]);
+  options_.out_fd = writer.get();
+  Terminal terminal(options_, clock_);
+  const std::string text(1 << 20, 'x');
+  std::string got;
+  std::thread slow([&] {
+    char buffer[65536];
+    while (got.size() < text.size()) {
+      pollfd ready{reader.get(), POLLIN, 0};
+      if (poll(&ready, 1, 10'000) != 1) return;
+      ssize_t n = ::read(reader.get(), buffer, sizeof buffer);
+      if (n > 0) got.append(buffer, static_cast<size_t>(n));
+    }
+  });
+  EXPECT_TRUE(terminal.pass(false, text));
+  slow.join();
+  EXPECT_TRUE(got == text);
+  EXPECT_FALSE(terminal.lost_output());
 }
 
 TEST(ShownLines, SetsInAHintAndShowsControlCharacters) {
