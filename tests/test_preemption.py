@@ -236,6 +236,49 @@ def test_ctrl_c_twice_kills(job):
     assert time.monotonic() - begin < 30  # not the hour of grace
 
 
+def test_each_answer_belongs_to_the_client_that_asked(job):
+    program = r"""
+exec /usr/bin/python3 - <<'END'
+import os, socket, time
+place = os.environ["BATON_CHECKPOINT_DIR"]
+def ask():
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(os.environ["BATON_SOCKET"])
+    client.sendall(b'{"op":"commit"}\n')
+    return client
+with open(place + "/big", "wb") as file:
+    file.write(os.urandom(120 << 20))
+gone = [ask() for _ in range(4)]
+time.sleep(0.03)
+for client in gone:
+    client.close()
+time.sleep(0.03)  # their descriptors are free then
+with open(place + "/small", "w") as file:
+    file.write("later")
+clients = [ask() for _ in range(8)]
+time.sleep(2)
+print("answers", *(client.recv(4096).count(b'"ok":true') for client in clients), flush=True)
+END"""
+    j = job(program).start()
+    assert j.end() == 0, j.said()
+    assert "answers 1 1 1 1 1 1 1 1\n" in j.said(), j.said()
+
+
+def test_a_client_that_has_asked_all_still_gets_its_answer(job):
+    program = r"""
+exec /usr/bin/python3 - <<'END'
+import os, socket
+client = socket.socket(socket.AF_UNIX)
+client.connect(os.environ["BATON_SOCKET"])
+client.sendall(b'{"op":"commit"}\n')
+client.shutdown(socket.SHUT_WR)
+print(client.makefile().read(), flush=True)
+END"""
+    j = job(program).start()
+    assert j.end() == 0, j.said()
+    assert '{"ok":true,"commit":"00000001-1"}' in j.said(), j.said()
+
+
 def test_preempt_and_notice_file_let_the_next_attempt_follow_here(job):
     j = job(COUNTER % POLITE, "params: {to: 60}").start()
     j.wait_for("at 3")

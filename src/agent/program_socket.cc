@@ -16,6 +16,12 @@ namespace {
 constexpr size_t kMaxLine = 4096;
 constexpr size_t kMaxClients = 64;
 
+// Unlike one that has only shut down its writing side.
+bool has_hung_up(int fd) {
+  pollfd entry{fd, 0, 0};
+  return poll(&entry, 1, 0) == 1;
+}
+
 }  // namespace
 
 Result<ProgramSocket> ProgramSocket::listen(const std::string& path) {
@@ -39,15 +45,31 @@ Result<ProgramSocket> ProgramSocket::listen(const std::string& path) {
 
 void ProgramSocket::add_to(std::vector<pollfd>& fds) const {
   fds.push_back({listener_.get(), POLLIN, 0});
-  for (const auto& [number, client] : clients_) fds.push_back({number, POLLIN, 0});
+  // The end of what a client sends would be readable for ever; its hanging up is told all the same.
+  for (const auto& [number, client] : clients_)
+    fds.push_back({client.fd.get(), static_cast<short>(client.asked_all ? 0 : POLLIN), 0});
 }
 
 void ProgramSocket::accept_all() {
   while (true) {
     Fd client(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!client.valid()) return;
-    int number = client.get();
-    if (clients_.size() < kMaxClients) clients_[number] = {std::move(client), ""};
+    if (clients_.size() < kMaxClients) clients_[++last_client_].fd = std::move(client);
+  }
+}
+
+bool ProgramSocket::receive(Connection& connection) {
+  char buffer[kMaxLine];
+  while (true) {
+    ssize_t n = recv(connection.fd.get(), buffer, sizeof buffer, 0);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno == EAGAIN;
+    if (n == 0) {
+      connection.asked_all = true;
+      return !has_hung_up(connection.fd.get());
+    }
+    connection.pending.append(buffer, static_cast<size_t>(n));
+    if (connection.pending.size() > kMaxLine) return true;
   }
 }
 
@@ -55,21 +77,15 @@ std::vector<ProgramSocket::Request> ProgramSocket::read() {
   accept_all();
   std::vector<Request> requests;
   for (auto it = clients_.begin(); it != clients_.end();) {
-    auto& [fd, pending] = it->second;
-    bool gone = false;
-    char buffer[kMaxLine];
-    while (true) {
-      ssize_t n = recv(fd.get(), buffer, sizeof buffer, 0);
-      if (n < 0 && errno == EINTR) continue;
-      if (n > 0) pending.append(buffer, static_cast<size_t>(n));
-      gone = n == 0 || (n < 0 && errno != EAGAIN);
-      if (n <= 0 || pending.size() > kMaxLine) break;
-    }
-    for (size_t end; (end = pending.find('\n')) != std::string::npos; pending.erase(0, end + 1))
+    Connection& client = it->second;
+    std::string& pending = client.pending;
+    const bool there = receive(client);
+    for (size_t end; (end = pending.find('\n')) != std::string::npos; pending.erase(0, end + 1)) {
       requests.push_back({it->first, pending.substr(0, end)});
-    // A client that has shut down its writing side may still read our answer.
-    bool asked = !requests.empty() && requests.back().client == it->first;
-    if (pending.size() > kMaxLine || (gone && !asked))
+      ++client.owed;
+    }
+    const bool served = client.asked_all && client.owed == 0;
+    if (!there || served || pending.size() > kMaxLine)
       it = clients_.erase(it);
     else
       ++it;
@@ -77,12 +93,14 @@ std::vector<ProgramSocket::Request> ProgramSocket::read() {
   return requests;
 }
 
-void ProgramSocket::answer(int client, const std::string& line) {
+void ProgramSocket::answer(Client client, const std::string& line) {
   auto it = clients_.find(client);
   if (it == clients_.end()) return;
+  Connection& connection = it->second;
   std::string text = line + "\n";
-  ssize_t n = send(client, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-  if (n != static_cast<ssize_t>(text.size())) clients_.erase(it);
+  ssize_t n = send(connection.fd.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  const bool served = --connection.owed == 0 && connection.asked_all;
+  if (served || n != static_cast<ssize_t>(text.size())) clients_.erase(it);
 }
 
 }  // namespace baton

@@ -6,6 +6,7 @@
 
 #include <poll.h>
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -23,21 +24,33 @@ class ProgramSocket {
   static Result<ProgramSocket> listen(const std::string& path);
   // Adds what poll(2) has to wait for.
   void add_to(std::vector<pollfd>& fds) const;
+  // A number that no other client ever gets.
+  using Client = uint64_t;
   struct Request {
-    int client;  // for answer()
+    Client client;  // is owed one answer()
     std::string line;
   };
   // Reads what came, without blocking.
   std::vector<Request> read();
   // Sends one line; a client that is gone is dropped.
-  void answer(int client, const std::string& line);
+  void answer(Client client, const std::string& line);
+  // False once nobody is there who would read an answer.
+  bool knows(Client client) const { return clients_.contains(client); }
 
  private:
+  struct Connection {
+    Fd fd;
+    std::string pending;     // the unfinished line
+    size_t owed = 0;         // answers
+    bool asked_all = false;  // it has shut down its writing side, and may still read
+  };
   explicit ProgramSocket(Fd listener) : listener_(std::move(listener)) {}
   void accept_all();
+  // False when it is gone.
+  static bool receive(Connection& connection);
   Fd listener_;
-  std::map<int, std::pair<Fd, std::string>>
-      clients_;  // by descriptor number, with the unfinished line
+  Client last_client_ = 0;
+  std::map<Client, Connection> clients_;
 };
 
 }  // namespace baton

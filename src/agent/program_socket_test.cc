@@ -4,6 +4,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
+#include <string>
+
 #include "os/files.h"
 
 namespace baton {
@@ -68,6 +71,43 @@ TEST_F(Socket, AnswersToClientsThatLeftAreDropped) {
   client.reset();
   server_->answer(requests[0].client, "late");
   server_->answer(12345, "nobody");
+}
+
+TEST_F(Socket, ANewClientOnAnOldDescriptorIsSomebodyElse) {
+  Fd first = connect_to();
+  ASSERT_EQ(send(first.get(), "x\n", 2, 0), 2);
+  auto asked = read(1);
+  ASSERT_EQ(asked.size(), 1u);
+  first.reset();
+  EXPECT_TRUE(server_->read().empty());
+  EXPECT_FALSE(server_->knows(asked[0].client));
+  Fd second = connect_to();
+  ASSERT_EQ(send(second.get(), "y\n", 2, 0), 2);
+  auto next = read(1);
+  ASSERT_EQ(next.size(), 1u);
+  server_->answer(asked[0].client, "for the first");
+  server_->answer(next[0].client, "for the second");
+  char buffer[64];
+  ssize_t n = recv(second.get(), buffer, sizeof buffer, 0);
+  EXPECT_EQ(std::string(buffer, static_cast<size_t>(std::max<ssize_t>(n, 0))), "for the second\n");
+}
+
+TEST_F(Socket, AClientThatHasAskedAllStillGetsItsAnswers) {
+  Fd client = connect_to();
+  ASSERT_EQ(send(client.get(), "a\nb\n", 4, 0), 4);
+  ASSERT_EQ(shutdown(client.get(), SHUT_WR), 0);
+  auto asked = read(2);
+  ASSERT_EQ(asked.size(), 2u);
+  EXPECT_TRUE(server_->read().empty());
+  std::vector<pollfd> fds;
+  server_->add_to(fds);
+  EXPECT_EQ(poll(fds.data(), fds.size(), 0), 0) << "waiting for its answers costs nothing";
+  server_->answer(asked[0].client, "1");
+  server_->answer(asked[1].client, "2");
+  EXPECT_FALSE(server_->knows(asked[1].client));
+  char buffer[64];
+  ASSERT_EQ(recv(client.get(), buffer, sizeof buffer, MSG_WAITALL), 4);
+  EXPECT_EQ(std::string(buffer, 4), "1\n2\n");
 }
 
 TEST(SocketPath, MayBeDeeperThanSunPath) {

@@ -50,6 +50,7 @@ class Watch {
   void update_kill_time(int64_t now);
   // watch_commit.cc: commits while it runs
   void read_program();
+  void forget_gone_clients();
   void start_capture();
   Status on_looked_for(const Result<bool>& stands);
   void capture();
@@ -83,9 +84,12 @@ class Watch {
   int64_t next_estimate_ = 0;
   int64_t ran_before_ = 0;  // of earlier attempts
 
-  bool capturing_ = false;    // until the capture is recorded, or has failed
-  std::vector<int> waiting_;  // clients that wait for the running capture
-  std::vector<int> queued_;   // clients that asked while it ran
+  bool capturing_ = false;  // until the capture is recorded, or has failed
+  // The program asked for the running capture, or for one behind it. That holds even where whoever
+  // asked has gone since.
+  bool asked_ = false, asked_again_ = false;
+  std::vector<ProgramSocket::Client> waiting_;  // for the running capture
+  std::vector<ProgramSocket::Client> queued_;   // who asked while it ran
   int capture_tries_ = 0;
   int64_t retry_capture_at_ = -1;
   std::optional<CommittedLook> last_look_;

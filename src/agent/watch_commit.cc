@@ -25,14 +25,22 @@ void Watch::read_program() {
         socket_.answer(request.client, refusal("the time is up"));
       } else if (capturing_ || retry_capture_at_ >= 0) {
         queued_.push_back(request.client);
+        asked_again_ = true;
       } else {
         waiting_.push_back(request.client);
+        asked_ = true;
         start_capture();
       }
     } else {
       socket_.answer(request.client, refusal("expected {\"op\":\"commit\"}"));
     }
   }
+  forget_gone_clients();
+}
+
+void Watch::forget_gone_clients() {
+  for (auto* clients : {&waiting_, &queued_})
+    std::erase_if(*clients, [this](auto client) { return !socket_.knows(client); });
 }
 
 void Watch::start_capture() {
@@ -73,17 +81,19 @@ void Watch::capture() {
 }
 
 void Watch::answer_all(const std::string& line) {
-  for (int client : waiting_) socket_.answer(client, line);
+  for (auto client : waiting_) socket_.answer(client, line);
   waiting_.clear();
+  asked_ = false;
   capture_tries_ = 0;
 }
 
 void Watch::start_queued() {
   // Who asked while it ran wants what he wrote meanwhile.
-  if (!queued_.empty() && !ended_) {
-    waiting_.swap(queued_);
-    start_capture();
-  }
+  if (!asked_again_ || ended_) return;
+  waiting_.swap(queued_);
+  asked_ = true;
+  asked_again_ = false;
+  start_capture();
 }
 
 void Watch::record(const Capture& capture, const CommittedLook& look) {
@@ -124,11 +134,11 @@ void Watch::on_capture_failed(const Error& error) {
   int64_t now = parts_.clock.mono_ms();
   next_periodic_ = now + a_.spec().checkpoint_every_ms;
   bool changing = error.code == Code::transient;
-  if (changing && !waiting_.empty() && ++capture_tries_ < kTries && !ended_) {
+  if (changing && asked_ && ++capture_tries_ < kTries && !ended_) {
     retry_capture_at_ = now + kRetryMs;
     return;
   }
-  if (waiting_.empty() && changing) {
+  if (!asked_ && changing) {
     next_periodic_ = now + parts_.times.quiet;  // caught in the middle of a write: look again soon
   } else if (error.code != Code::cancelled) {
     parts_.view.insist("commit failed, the last one stays good: " + error.text());
