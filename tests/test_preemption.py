@@ -236,6 +236,20 @@ def test_ctrl_c_twice_kills(job):
     assert time.monotonic() - begin < 30  # not the hour of grace
 
 
+def test_a_terminal_that_closes_leaves_the_program_its_grace(job):
+    """The shell sends its jobs a SIGHUP, and the kernel sends another one."""
+    program = """
+        trap 'sleep 1; echo saved > "$BATON_CHECKPOINT_DIR/state"; echo to the end; exit 0' TERM
+        echo ready; while true; do sleep 0.05; done"""
+    j = job(program).start()
+    j.wait_for("ready")
+    j.agent.send_signal(signal.SIGHUP)
+    time.sleep(0.05)
+    j.agent.send_signal(signal.SIGHUP)
+    assert j.end() == RESUMABLE, j.said()
+    assert "the terminal was closed" in j.said() and "to the end" in j.said() and "killing" not in j.said(), j.said()
+
+
 def test_each_answer_belongs_to_the_client_that_asked(job):
     program = r"""
 exec /usr/bin/python3 - <<'END'

@@ -34,12 +34,13 @@ void Watch::read_signals() {
       notice.source = "signal";
       notice.reason = "SIGTERM to the agent";
       on_notice(notice);
-    } else if (++interrupts_ == 1) {
+    } else if (info.ssi_signo == SIGINT && ++interrupts_ > 1) {
+      kill_program("Ctrl-C again");
+    } else {
+      // A closed terminal says so twice: the shell to its jobs, and the kernel to the foreground.
       ask_to_end(StopCause::stop,
                  info.ssi_signo == SIGINT ? "stopped by Ctrl-C" : "the terminal was closed",
                  now + a_.spec().grace_ms);
-    } else {
-      kill_program("Ctrl-C again");
     }
   }
 }
