@@ -250,6 +250,23 @@ def test_a_terminal_that_closes_leaves_the_program_its_grace(job):
     assert "the terminal was closed" in j.said() and "to the end" in j.said() and "killing" not in j.said(), j.said()
 
 
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
+def test_a_signal_that_is_ignored_at_the_start_stays_ignored(job, number):
+    """As nohup ignores SIGHUP, and a script the SIGINT of its background jobs; the program knows nothing of it."""
+    j = job('grep -E "Sig(Blk|Ign)" /proc/self/status; while [ ! -e "$BATON_METRICS_FILE.go" ]; do sleep 0.05; done; echo done')
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        j.start()
+    finally:
+        signal.signal(number, before)
+    j.wait_for("SigIgn")
+    j.agent.send_signal(number)
+    time.sleep(0.3)
+    next((j.dir / "home" / "run").glob("*/metrics/")).joinpath("metrics.jsonl.go").touch()
+    assert j.end() == 0, j.said()
+    assert "done" in j.said() and "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000" in j.said(), j.said()
+
+
 def test_each_answer_belongs_to_the_client_that_asked(job):
     program = r"""
 exec /usr/bin/python3 - <<'END'

@@ -95,7 +95,8 @@ Result<DriveResult> drive(AgentParts& parts, const std::string& job_id, bool wai
                           std::optional<History> opened = {});
 
 // Blocks SIGINT, SIGTERM, SIGHUP and SIGPIPE in this thread (call before any other thread starts)
-// and gives a signalfd that reads the first three.
+// and gives a signalfd that reads the first three. Of these, what this process was started to
+// ignore stays ignored: nohup's SIGHUP, the SIGINT of a script's background job.
 Result<Fd> open_signal_fd();
 
 // Where an attempt keeps its directories on this machine: HOME/run/<job>-<attempt>.

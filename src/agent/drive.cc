@@ -16,6 +16,11 @@ Result<DriveResult> run_attempt(Attempt& attempt) {
   return finish_attempt(attempt);
 }
 
+bool is_ignored(int number) {
+  struct sigaction now {};
+  return sigaction(number, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 }  // namespace
 
 Result<DriveResult> drive(AgentParts& parts, const std::string& job_id, bool wait_for_owner,
@@ -39,7 +44,8 @@ Result<DriveResult> drive(AgentParts& parts, const std::string& job_id, bool wai
 Result<Fd> open_signal_fd() {
   sigset_t set;
   sigemptyset(&set);
-  for (int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, number);
+  for (int number : {SIGINT, SIGTERM, SIGHUP})
+    if (!is_ignored(number)) sigaddset(&set, number);
   sigset_t blocked = set;
   sigaddset(&blocked, SIGPIPE);
   if (pthread_sigmask(SIG_BLOCK, &blocked, nullptr) != 0)
