@@ -2,8 +2,10 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -308,6 +310,45 @@ END"""
     j = job(program).start()
     assert j.end() == 0, j.said()
     assert '{"ok":true,"commit":"00000001-1"}' in j.said(), j.said()
+
+
+def test_a_program_that_uses_up_all_processes_can_still_commit(baton_bin):
+    """Its limit counts the agent's threads too."""
+    if os.geteuid() != 0:
+        pytest.skip("impossible here: only root may run baton as a user with no other process")
+    program = r"""
+exec /usr/bin/python3 - <<'END'
+import os, signal, socket, time
+open(os.environ["BATON_CHECKPOINT_DIR"] + "/state", "w").close()
+children = []
+try:
+    while True:
+        child = os.fork()
+        if child == 0:
+            time.sleep(60)
+            os._exit(0)
+        children.append(child)
+except BlockingIOError:
+    print("used up", flush=True)
+client = socket.socket(socket.AF_UNIX)
+client.connect(os.environ["BATON_SOCKET"])
+client.sendall(b'{"op":"commit"}\n')
+print(client.recv(4096).decode(), flush=True)
+for child in children:
+    os.kill(child, signal.SIGKILL)
+END"""
+    user = 54321
+    with tempfile.TemporaryDirectory(prefix="baton-user-") as place:
+        shutil.copy(baton_bin, place + "/baton")
+        j = Job(place + "/baton", place, {"HOME": place})
+        j.write(program)
+        for path in (place, *map(str, pathlib.Path(place).rglob("*"))):
+            os.chown(path, user, user)
+        done = subprocess.run(["prlimit", "--nproc=80", "setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups",
+                               place + "/baton", "run", place], env=j.env, cwd=place, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "used up" in done.stdout and '"ok":true' in done.stdout, done.stdout + done.stderr
 
 
 def test_preempt_and_notice_file_let_the_next_attempt_follow_here(job):

@@ -42,8 +42,9 @@ class Announce : public NoticeSource {
       : notices_(std::move(notices)), acknowledged_(acknowledged) {}
   void acknowledge(const Notice& notice) override { acknowledged_.push_back(notice.id); }
   std::string name() const override { return "announce"; }
-  void start(NoticeSink sink) override {
+  bool start(NoticeSink sink) override {
     for (const auto& notice : notices_) sink(notice);
+    return true;
   }
 
  private:
@@ -76,7 +77,10 @@ class Later : public NoticeSource {
   explicit Later(Teller& teller) : teller_(teller) {}
   void acknowledge(const Notice&) override {}
   std::string name() const override { return "later"; }
-  void start(NoticeSink sink) override { teller_.start(std::move(sink)); }
+  bool start(NoticeSink sink) override {
+    teller_.start(std::move(sink));
+    return true;
+  }
 
  private:
   Teller& teller_;

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -38,6 +40,13 @@ struct CommittedLook {
   TreeLook checkpoint, results, metrics;
 };
 
+// What the notice sources' threads have heard.
+struct NoticeInbox {
+  std::mutex mutex;
+  std::deque<Notice> notices;  // guarded by mutex
+  Fd event;                    // readable when there is something
+};
+
 // A commit whose manifest stands in the store, while nobody knows whether its event does.
 struct CommitInDoubt {
   Captured captured;
@@ -71,11 +80,14 @@ struct Attempt {
   std::unique_ptr<Courier> courier;                  // where results go to a bucket
   std::optional<ProgramSocket> socket;               // listens before the program starts
   std::unique_ptr<Container> container;
-  std::vector<std::unique_ptr<NoticeSource>> sources;  // watching from the start of the program on
-  std::optional<Notice> notice;                        // the one that preempts this attempt
-  Fd out, err;                                         // the program's streams
-  int64_t started_ms = 0;                              // monotonic
-  int64_t ran_ms = 0;                                  // of the program, once it has ended
+  // Watching from the start of the program on; they outlive the watch, as a notice is acknowledged
+  // after the final commit.
+  std::vector<std::unique_ptr<NoticeSource>> sources;
+  std::shared_ptr<NoticeInbox> inbox;
+  std::optional<Notice> notice;  // the one that preempts this attempt
+  Fd out, err;                   // the program's streams
+  int64_t started_ms = 0;        // monotonic
+  int64_t ran_ms = 0;            // of the program, once it has ended
   std::unique_ptr<StoreStream> log;
   std::unique_ptr<MetricsTail> metrics;
   bool program_commits = false;
@@ -86,6 +98,9 @@ struct Attempt {
   std::string results_dir;
   bool results_left = false;  // they could not be delivered
   uint64_t peak_memory = 0;
+  // Taking commits. Here rather than with the watch, whose they are: the program may use up all the
+  // threads that there are.
+  std::unique_ptr<Errands> captures = std::make_unique<Errands>();
   // At the store. While the program runs, history, log and metrics are theirs; after finish() they
   // are anybody's again. The last member: they are over before anything else goes.
   Errands errands;

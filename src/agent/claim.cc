@@ -77,6 +77,10 @@ Status claim_attempt(Attempt& attempt, bool wait_for_owner) {
     if (history.summary().commits.size() != commits) continue;
     attempt.heart = std::make_unique<Heart>(attempt.parts.ledger, attempt.job().id, attempt.number,
                                             attempt.identity.agent, attempt.parts.times.beat);
+    if (!attempt.heart->beats())
+      attempt.parts.view.insist(
+          "other machines may take this attempt for dead: no thread can be started for its "
+          "heartbeat\n  end some of this user's processes, or raise the limit (ulimit -u)");
     return {};
   }
   return Error{Code::transient, "the job's owner changes all the time; try again later", ""};

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <system_error>
+
 #include "base/text.h"
+#include "os/files.h"
 
 namespace baton {
 
@@ -29,7 +32,13 @@ void Courier::post(const Manifest& commit) {
   if (working_) return;
   working_ = true;
   wait_for_thread();  // of the time before: it is at its end
-  thread_ = std::thread([this] { work(); });
+  try {
+    thread_ = std::thread([this] { work(); });
+  } catch (const std::system_error& limit) {
+    working_ = false;
+    next_.reset();
+    tell_late(errno_error(limit.code().value(), "start a thread"));
+  }
 }
 
 void Courier::work() {
@@ -46,10 +55,15 @@ void Courier::work() {
     auto delivered = delivery_.deliver(parts_.ledger.store(), *commit, directory_, {});
     if (delivered.ok())
       tell(*delivered);
-    else if (!delivered.is(Code::cancelled) && said_.insert(delivered.error().message).second)
-      parts_.view.insist("results are not delivered yet, and tried again with the next commit: " +
-                         delivered.error().text());
+    else if (!delivered.is(Code::cancelled))
+      tell_late(delivered.error());
   }
+}
+
+void Courier::tell_late(const Error& error) {
+  if (said_.insert(error.message).second)
+    parts_.view.insist("results are not delivered yet, and tried again with the next commit: " +
+                       error.text());
 }
 
 void Courier::tell(const Delivery& delivery) {

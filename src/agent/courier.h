@@ -39,6 +39,7 @@ class Courier {
 
  private:
   void work();
+  void tell_late(const Error& error);
   void tell(const Delivery& delivery);
   void wait_for_thread();
 

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "agent/agent_fixture.h"
+#include "os/no_threads.h"
 #include "store/fake_bucket.h"
 
 namespace baton {
@@ -159,6 +160,18 @@ TEST_F(CourierTest, ARefusalIsSaidOnceAndTriedAgainWithTheNextCommit) {
                             return line.find("the bucket refuses") != std::string::npos;
                           }),
             1);
+}
+
+TEST_F(CourierTest, WithoutAThreadTheEndDelivers) {
+  Courier courier(bucket_, *parts_, "job", results());
+  {
+    NoThreads limit;
+    courier.post(commit("one"));
+  }
+  EXPECT_EQ(there(), "nothing");
+  EXPECT_TRUE(view_.told("cannot start a thread"));
+  EXPECT_TRUE(courier.deliver_last({}, std::nullopt).ok());
+  EXPECT_EQ(there(), "one");
 }
 
 }  // namespace

@@ -3,9 +3,19 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <system_error>
+
 namespace baton {
 
-Errands::Errands() : event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+Errands::Errands() : event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) { begin(); }
+
+// Tried again with each errand: a limit on threads may have been met by somebody who is gone since.
+void Errands::begin() {
+  try {
+    thread_ = std::thread([this] { work(); });
+  } catch (const std::system_error&) {
+  }
+}
 
 Errands::~Errands() {
   {
@@ -17,12 +27,11 @@ Errands::~Errands() {
 }
 
 void Errands::post(Errand errand) {
-  {
-    std::lock_guard lock(mutex_);
-    posted_.push_back(std::move(errand));
-  }
+  if (!thread_.joinable()) begin();
+  std::unique_lock lock(mutex_);
+  posted_.push_back(std::move(errand));
   changed_.notify_all();
-  if (!thread_.joinable()) thread_ = std::thread([this] { work(); });
+  if (!thread_.joinable()) do_first(lock);
 }
 
 void Errands::work() {
@@ -30,19 +39,23 @@ void Errands::work() {
   while (true) {
     changed_.wait(lock, [this] { return ending_ || !posted_.empty(); });
     if (ending_) return;
-    Errand errand = std::move(posted_.front());
-    lock.unlock();
-    After after = errand();
-    errand = nullptr;  // what it holds is not held any longer
-    lock.lock();
-    posted_.pop_front();
-    changed_.notify_all();
-    if (!after) continue;
-    done_.push_back(std::move(after));
-    uint64_t one = 1;
-    ssize_t ignored = ::write(event_.get(), &one, sizeof one);  // cannot fail: far from full
-    (void)ignored;
+    do_first(lock);
   }
+}
+
+void Errands::do_first(std::unique_lock<std::mutex>& lock) {
+  Errand errand = std::move(posted_.front());
+  lock.unlock();
+  After after = errand();
+  errand = nullptr;  // what it holds is not held any longer
+  lock.lock();
+  posted_.pop_front();
+  changed_.notify_all();
+  if (!after) return;
+  done_.push_back(std::move(after));
+  uint64_t one = 1;
+  ssize_t ignored = ::write(event_.get(), &one, sizeof one);  // cannot fail: far from full
+  (void)ignored;
 }
 
 std::optional<Errands::After> Errands::take() {

@@ -13,8 +13,8 @@
 
 namespace baton {
 
-// Does one errand after the other, in their order, on a thread of its own, which begins with the
-// first of them. Used from one thread.
+// Does one errand after the other, in their order, on a thread of its own. Where no thread can be
+// had, it is the user's that does them: late is better than never. Used from one thread.
 class Errands {
  public:
   // What the user's thread does about an errand's outcome; may be empty.
@@ -35,7 +35,9 @@ class Errands {
   void finish();
 
  private:
+  void begin();
   void work();
+  void do_first(std::unique_lock<std::mutex>& lock);
 
   Fd event_;
   std::mutex mutex_;

@@ -6,6 +6,8 @@
 #include <future>
 #include <string>
 
+#include "os/no_threads.h"
+
 namespace baton {
 namespace {
 
@@ -75,6 +77,27 @@ TEST(Errands, WhatHasNotBegunIsDroppedAtTheEnd) {
   }
   release.join();
   EXPECT_FALSE(second);
+}
+
+TEST(Errands, WithoutAThreadTheyAreDoneByWhoPostsThem) {
+  std::string done;
+  {
+    NoThreads limit;
+    Errands errands;
+    errands.post([&]() -> Errands::After {
+      done += 'a';
+      return [&] {
+        done += 'b';
+        return Status();
+      };
+    });
+    EXPECT_EQ(done, "a");
+    auto after = errands.take();
+    ASSERT_TRUE(after);
+    EXPECT_TRUE((*after)().ok());
+    errands.finish();
+  }
+  EXPECT_EQ(done, "ab");
 }
 
 }  // namespace

@@ -17,6 +17,8 @@ class Heart {
   ~Heart();
   Heart(const Heart&) = delete;
   Heart& operator=(const Heart&) = delete;
+  // False where no thread could be had.
+  bool beats() const { return thread_.joinable(); }
 
  private:
   Cancel stop_;

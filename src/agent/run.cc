@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "agent/attempt.h"
@@ -42,6 +43,26 @@ ContainerSpec container_spec(const Attempt& attempt) {
   return c;
 }
 
+// Before the program starts: it may use up all the threads that there are.
+void listen_for_notices(Attempt& attempt) {
+  attempt.inbox = std::make_shared<NoticeInbox>();
+  attempt.inbox->event.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  attempt.sources = attempt.parts.make_notices(attempt.paths.notice);
+  auto hear = [inbox = attempt.inbox](const Notice& notice) {
+    std::lock_guard lock(inbox->mutex);
+    inbox->notices.push_back(notice);
+    uint64_t one = 1;
+    ssize_t ignored = ::write(inbox->event.get(), &one, sizeof one);
+    (void)ignored;
+  };
+  for (auto& source : attempt.sources)
+    if (!source->start(hear))
+      attempt.parts.view.insist(fmt::format(
+          "notices of this machine's end are not heard from {}: no thread can be started for "
+          "them\n  end some of this user's processes, or raise the limit (ulimit -u)",
+          source->name()));
+}
+
 }  // namespace
 
 Status start_program(Attempt& attempt) {
@@ -66,6 +87,7 @@ Status start_program(Attempt& attempt) {
       std::make_unique<MetricsTail>(attempt.paths.metrics + "/metrics.jsonl", parts.ledger, job,
                                     attempt.number, attempt.metrics_from);
   BATON_ASSIGN(attempt.socket, ProgramSocket::listen(attempt.paths.socket));
+  listen_for_notices(attempt);
   BATON_ASSIGN(attempt.container, parts.engine.start(spec));
   attempt.started_ms = parts.clock.mono_ms();
   if (attempt.first_here)

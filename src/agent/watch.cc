@@ -1,6 +1,5 @@
 #include "agent/watch.h"
 
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,23 +22,14 @@ Watch::Watch(Attempt& attempt)
     : a_(attempt),
       parts_(attempt.parts),
       socket_(*attempt.socket),
-      inbox_(std::make_shared<Inbox>()) {
-  inbox_->event.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+      inbox_(*attempt.inbox),
+      captures_(std::move(attempt.captures)) {
   next_periodic_ = parts_.clock.mono_ms() + a_.spec().checkpoint_every_ms;
   // `started` stands behind all that there was until then.
   const Summary& summary = a_.history.summary();
   ran_before_ = counted_ms(a_.history.events());
   if (!summary.stop_requested && !summary.preempt_requested)
     next_requests_ = parts_.clock.mono_ms() + parts_.times.requests;
-  a_.sources = parts_.make_notices(a_.paths.notice);
-  for (auto& source : a_.sources)
-    source->start([inbox = inbox_](const Notice& notice) {
-      std::lock_guard lock(inbox->mutex);
-      inbox->notices.push_back(notice);
-      uint64_t one = 1;
-      ssize_t ignored = ::write(inbox->event.get(), &one, sizeof one);
-      (void)ignored;
-    });
 }
 
 Watch::~Watch() { given_up_ = in_haste_ = true; }
@@ -70,8 +60,8 @@ void Watch::read_output(Fd& fd, bool is_stderr) {
 
 void Watch::wait(int64_t timeout_ms) {
   std::vector<pollfd> fds = {{a_.container->exit_fd(), POLLIN, 0},
-                             {inbox_->event.get(), POLLIN, 0},
-                             {captures_.fd(), POLLIN, 0},
+                             {inbox_.event.get(), POLLIN, 0},
+                             {captures_->fd(), POLLIN, 0},
                              {a_.errands.fd(), POLLIN, 0}};
   if (parts_.signal_fd >= 0) fds.push_back({parts_.signal_fd, POLLIN, 0});
   for (const Fd* fd : {&a_.out, &a_.err})
@@ -118,7 +108,7 @@ void Watch::on_time(int64_t now) {
 // Of all that was done elsewhere meanwhile; the first error.
 Status Watch::take_outcomes() {
   Status first;
-  for (Errands* errands : {&a_.errands, &captures_})
+  for (Errands* errands : {&a_.errands, captures_.get()})
     while (auto after = errands->take()) {
       Status outcome = (*after)();
       if (first.ok()) first = outcome;
@@ -175,12 +165,12 @@ Status Watch::drain() {
   // It sees files that change no more; its result counts like any other.
   Status status;
   while (capturing_ && status.ok()) {
-    pollfd done[] = {{captures_.fd(), POLLIN, 0}, {a_.errands.fd(), POLLIN, 0}};
+    pollfd done[] = {{captures_->fd(), POLLIN, 0}, {a_.errands.fd(), POLLIN, 0}};
     poll(done, 2, 1'000);
     status = take_outcomes();
   }
   // The dropping of old commits, which ends early now.
-  if (status.ok()) captures_.finish();
+  if (status.ok()) captures_->finish();
   return status;
 }
 

@@ -4,8 +4,9 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
-#include <mutex>
+#include <memory>
+#include <optional>
+#include <vector>
 
 #include "agent/attempt.h"
 
@@ -66,14 +67,7 @@ class Watch {
   Attempt& a_;
   AgentParts& parts_;
   ProgramSocket& socket_;
-  // What the sources' threads have heard. Sources outlive the watch: a notice is acknowledged after
-  // the final commit.
-  struct Inbox {
-    std::mutex mutex;
-    std::deque<Notice> notices;  // guarded by mutex
-    Fd event;                    // readable when there is something
-  };
-  std::shared_ptr<Inbox> inbox_;
+  NoticeInbox& inbox_;
 
   bool ended_ = false;
   std::vector<Notice> notices_;  // those in force, each with its deadline
@@ -99,7 +93,7 @@ class Watch {
 
   std::atomic<bool> given_up_{false};  // a commit is of no use any more
   std::atomic<bool> in_haste_{false};  // what can wait is left: dropping old commits
-  Errands captures_;                   // taking commits and dropping old ones; the last member
+  std::unique_ptr<Errands> captures_;  // taking commits and dropping old ones; the last member
 };
 
 }  // namespace baton

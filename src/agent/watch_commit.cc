@@ -63,7 +63,7 @@ Status Watch::on_looked_for(const Result<bool>& stands) {
 }
 
 void Watch::capture() {
-  captures_.post([this, &a = a_, seq = a_.next_seq]() -> Errands::After {
+  captures_->post([this, &a = a_, seq = a_.next_seq]() -> Errands::After {
     CommittedLook look{look_at_tree(a.paths.checkpoint), look_at_tree(a.paths.results),
                        look_at_tree(a.paths.metrics)};
     CaptureOptions options;
@@ -112,7 +112,7 @@ Status Watch::on_recorded(const Captured& captured, const Result<int64_t>& took_
     a_.committed = look;
     answer_all(
         dump_json(Json{{"ok", true}, {"commit", commit_name(captured.manifest.seq, a_.number)}}));
-    captures_.post([this, &a = a_, kept = a_.kept]() -> Errands::After {
+    captures_->post([this, &a = a_, kept = a_.kept]() -> Errands::After {
       Status dropped = drop_old_commits(a, kept, [this] { return in_haste_.load(); });
       a.old_commits_left = in_haste_;
       if (!dropped.ok()) a.parts.log.debug(dropped.error().text());  // it waits for the next time

@@ -48,10 +48,10 @@ void Watch::read_signals() {
 void Watch::read_notices() {
   std::deque<Notice> fresh;
   {
-    std::lock_guard lock(inbox_->mutex);
-    fresh.swap(inbox_->notices);
+    std::lock_guard lock(inbox_.mutex);
+    fresh.swap(inbox_.notices);
     uint64_t count;
-    ssize_t ignored = ::read(inbox_->event.get(), &count, sizeof count);
+    ssize_t ignored = ::read(inbox_.event.get(), &count, sizeof count);
     (void)ignored;
   }
   for (const Notice& notice : fresh) {

@@ -29,8 +29,9 @@ class AwsNotice : public NoticeSource {
 
   std::string name() const override { return "aws"; }
 
-  void start(NoticeSink sink) override {
-    thread_.start([this, sink = std::move(sink)](const Cancel& cancel) { watch(sink, cancel); });
+  bool start(NoticeSink sink) override {
+    return thread_.start(
+        [this, sink = std::move(sink)](const Cancel& cancel) { watch(sink, cancel); });
   }
 
  private:

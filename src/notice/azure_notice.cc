@@ -55,8 +55,9 @@ class AzureNotice : public NoticeSource {
 
   std::string name() const override { return "azure"; }
 
-  void start(NoticeSink sink) override {
-    thread_.start([this, sink = std::move(sink)](const Cancel& cancel) { watch(sink, cancel); });
+  bool start(NoticeSink sink) override {
+    return thread_.start(
+        [this, sink = std::move(sink)](const Cancel& cancel) { watch(sink, cancel); });
   }
 
   // Sent only for events of this machine alone: it counts for every machine that the event names,

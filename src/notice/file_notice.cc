@@ -81,8 +81,8 @@ class FileNotice : public NoticeSource {
 
   std::string name() const override { return "file"; }
 
-  void start(NoticeSink sink) override {
-    thread_.start([this, sink = std::move(sink)](const Cancel& cancel) {
+  bool start(NoticeSink sink) override {
+    return thread_.start([this, sink = std::move(sink)](const Cancel& cancel) {
       if (wait_for_file(cancel)) sink(read_notice(cancel));
     });
   }

@@ -50,10 +50,12 @@ class GcpNotice : public NoticeSource {
 
   std::string name() const override { return "gcp"; }
 
-  void start(NoticeSink sink) override {
+  bool start(NoticeSink sink) override {
     sink_ = std::move(sink);
-    preempted_.start([this](const Cancel& cancel) { watch(kPreempted, cancel); });
-    maintenance_.start([this](const Cancel& cancel) { watch(kMaintenance, cancel); });
+    const bool one = preempted_.start([this](const Cancel& cancel) { watch(kPreempted, cancel); });
+    const bool other =
+        maintenance_.start([this](const Cancel& cancel) { watch(kMaintenance, cancel); });
+    return one && other;
   }
 
  private:

@@ -7,6 +7,7 @@
 
 #include "notice/testing.h"
 #include "os/files.h"
+#include "os/no_threads.h"
 
 namespace baton {
 namespace {
@@ -26,6 +27,12 @@ class FileNotice : public ::testing::Test {
   NoticeBox box_;
   std::unique_ptr<NoticeSource> source_;
 };
+
+TEST_F(FileNotice, SaysWhenItHasNoThread) {
+  source_ = make_file_notice(path(), clock_, short_times());
+  NoThreads limit;
+  EXPECT_FALSE(source_->start(box_.sink()));
+}
 
 TEST_F(FileNotice, NoticeAlreadyPresentAtStart) {
   make_parent();

@@ -40,8 +40,9 @@ class NoticeSource {
  public:
   virtual ~NoticeSource() = default;  // stops watching and joins
   virtual std::string name() const = 0;
-  // Begins to watch in a thread of its own; called once.
-  virtual void start(NoticeSink sink) = 0;
+  // Begins to watch in a thread of its own; called once. False where no thread can be had: then
+  // nothing is heard from it.
+  virtual bool start(NoticeSink sink) = 0;
   // Tells the provider that this machine is ready for what the notice announced; called by the
   // agent after the final commit. Best effort: returns within seconds, never fails. Thread-safe.
   virtual void acknowledge(const Notice&) {}
@@ -89,7 +90,10 @@ std::vector<std::unique_ptr<NoticeSource>> make_machine_notices(HttpClient& http
 class FakeNotice : public NoticeSource {
  public:
   std::string name() const override { return "fake"; }
-  void start(NoticeSink sink) override { sink_ = std::move(sink); }
+  bool start(NoticeSink sink) override {
+    sink_ = std::move(sink);
+    return true;
+  }
   void report(const Notice& notice) {
     if (sink_) sink_(notice);
   }

@@ -4,16 +4,21 @@
 
 #include <algorithm>
 #include <csignal>
+#include <system_error>
 
 namespace baton {
 
-void WatchThread::start(std::function<void(const Cancel&)> body) {
+bool WatchThread::start(std::function<void(const Cancel&)> body) {
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this, body = std::move(body)] { body(cancel_); });
+  try {
+    thread_ = std::thread([this, body = std::move(body)] { body(cancel_); });
+  } catch (const std::system_error&) {  // a limit on threads
+  }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return thread_.joinable();
 }
 
 void WatchThread::stop() {

@@ -23,8 +23,9 @@ class WatchThread {
   ~WatchThread() { stop(); }
   WatchThread(const WatchThread&) = delete;
   WatchThread& operator=(const WatchThread&) = delete;
-  // Signals are blocked in the thread: they are the main thread's to handle. Called once.
-  void start(std::function<void(const Cancel&)> body);
+  // Signals are blocked in the thread: they are the main thread's to handle. Called once. False
+  // where no thread can be had.
+  bool start(std::function<void(const Cancel&)> body);
   void stop();
 
  private:
