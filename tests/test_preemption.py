@@ -351,6 +351,46 @@ END"""
     assert "used up" in done.stdout and '"ok":true' in done.stdout, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_reader_who_does_not_read_makes_nobody_deaf(job, number):
+    program = r"""
+exec /usr/bin/python3 - <<'END'
+import os, signal, sys
+def leave(*_):
+    with open(os.environ["BATON_CHECKPOINT_DIR"] + "/state", "w") as file:
+        file.write("saved")
+    os._exit(0)
+signal.signal(signal.SIGTERM, leave)
+while True:
+    os.write(1, b"x" * 4096)
+END"""
+    j = job(program)
+    end, stdout = os.pipe()
+    with open(end), open(stdout, "w") as unread, open(j.dir / "said", "w+") as said:
+        j.agent = subprocess.Popen([j.binary, "run", str(j.dir), "-v"], env=j.env, stdin=subprocess.DEVNULL, stdout=unread,
+                                   stderr=said, start_new_session=True)
+        time.sleep(3)  # much more than the pipe holds has been printed by then
+        j.agent.send_signal(number)
+        begin = time.monotonic()
+        assert j.agent.wait(timeout=25) == RESUMABLE
+        assert time.monotonic() - begin < 20  # the grace is half a minute
+    told = (j.dir / "said").read_text()
+    assert "is interrupted" in told and "nobody has read it in time" in told and "killing" not in told, told
+    assert j.show()["attempts"][0]["commits"] == 1
+
+
+def test_a_reader_who_is_late_gets_everything(job):
+    j = job("seq 100000; sleep 1; echo the end")
+    end, stdout = os.pipe()
+    j.agent = subprocess.Popen([j.binary, "run", str(j.dir)], env=j.env, stdin=subprocess.DEVNULL, stdout=stdout)
+    os.close(stdout)
+    with open(end) as output:
+        time.sleep(4)  # the program has ended by then
+        assert j.agent.poll() is None
+        assert output.read() == "".join(f"{n}\n" for n in range(1, 100001)) + "the end\n"
+    assert j.end() == 0
+
+
 def test_preempt_and_notice_file_let_the_next_attempt_follow_here(job):
     j = job(COUNTER % POLITE, "params: {to: 60}").start()
     j.wait_for("at 3")

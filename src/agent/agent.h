@@ -33,11 +33,14 @@ struct AgentTimes {
   int64_t quiet = 500;        // the directories count as quiet after so long without a change
 };
 
-// Receives the program's output as it comes, and what the agent has to say about the attempt.
+// Receives the program's output as it comes, and what the agent has to say about the attempt. Must
+// not wait for whoever reads that: the agent would hear no notice meanwhile.
 class AgentView {
  public:
   virtual ~AgentView() = default;
   virtual void output(bool is_stderr, std::string_view bytes) = 0;
+  // True while so much output waits for its reader that the program should wait too.
+  virtual bool behind() const { return false; }
   // One line for people about the job: "commit 3: 12 MiB in 0.2s", "notice from aws: …"; an error's
   // hint may follow on a line of its own.
   virtual void tell(const std::string& line) = 0;

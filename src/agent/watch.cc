@@ -12,6 +12,8 @@ constexpr int64_t kDrainMs =
 
 constexpr int64_t kEstimateMs = 1'000;  // how often the final commit's time is predicted anew
 
+constexpr int64_t kViewMs = 20;  // how often a view that is behind is looked at
+
 constexpr size_t kReadAtOnce = 1 << 20;   // of a stream, before something else is looked at
 constexpr size_t kSendEarly = 256 << 10;  // so much output is not kept until its time has come
 constexpr size_t kHeldBack = 8 << 20;     // so much, and the program waits for the store
@@ -34,11 +36,12 @@ Watch::Watch(Attempt& attempt)
 
 Watch::~Watch() { given_up_ = in_haste_ = true; }
 
-// A program that prints faster than the store takes it waits; one whose store fails does not, nor
-// one that is to end: it has to save in time.
+// A program that prints faster than the store or the terminal takes it waits; one whose store fails
+// does not, nor one that is to end: it has to save in time.
 bool Watch::holds_back() const {
-  return sending_ && !send_fails_ && !ended_ && a_.end.cause == StopCause::none &&
-         a_.log->waiting() >= kHeldBack;
+  if (ended_ || a_.end.cause != StopCause::none) return false;
+  const bool store_behind = sending_ && !send_fails_ && a_.log->waiting() >= kHeldBack;
+  return store_behind || parts_.view.behind();
 }
 
 void Watch::read_output(Fd& fd, bool is_stderr) {
@@ -136,6 +139,7 @@ Status Watch::run() {
     if (!sending_) next = std::min(next, next_flush_);
     if (kill_at_ >= 0 && !a_.end.killed_by_agent) next = std::min(next, kill_at_);
     if (retry_capture_at_ >= 0) next = std::min(next, retry_capture_at_);
+    if (parts_.view.behind()) next = std::min(next, now + kViewMs);
     wait(next - now);
     read_output(a_.out, false);
     read_output(a_.err, true);

@@ -1,6 +1,7 @@
 #include "cli/drive_job.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 
 #include "agent/agent.h"
 #include "base/text.h"
@@ -15,6 +16,7 @@ class TerminalView : public AgentView {
   void output(bool is_stderr, std::string_view bytes) override {
     if (show_output_) terminal_.pass(is_stderr, bytes);
   }
+  bool behind() const override { return terminal_.behind(); }
   void tell(const std::string& line) override { terminal_.say(shown_lines(line)); }
   void insist(const std::string& line) override { terminal_.insist(shown_lines(line)); }
   Progress& progress() override { return progress_; }
@@ -45,6 +47,14 @@ void tell_end(Terminal& terminal, const Job& job, const DriveResult& result) {
   }
   if (!result.results_dir.empty()) terminal.say("results: " + printable(result.results_dir));
   terminal.say("more: baton show " + job.id);
+}
+
+// Whoever ended the job, or takes the machine, does not wait for a reader who does not read.
+bool is_hurried(const Result<DriveResult>& result, int signals) {
+  pollfd came{signals, POLLIN, 0};
+  if (poll(&came, 1, 0) == 1) return true;
+  return result && (result->machine_going || result->outcome == Outcome::preempted ||
+                    result->outcome == Outcome::stopped);
 }
 
 }  // namespace
@@ -92,14 +102,16 @@ Result<int> drive_job(Context& context, Session& session, const Job& job, DriveO
   agent.make_notices = [&](const std::string& file) {
     return parts.make_notices(*http, parts.clock, log, file);
   };
+  terminal.write_behind();
   auto result = drive(agent, job.id, options.wait_for_owner, std::move(options.opened));
   terminal.bar("");
+  if (result) tell_end(terminal, job, *result);
+  terminal.catch_up([&] { return is_hurried(result, signals.get()); });
   if (result.is(Code::cancelled)) {  // before the program began; the job can be resumed
     terminal.fail(result.error());
     return kExitInterrupted;
   }
   if (!result) return result.error();
-  tell_end(terminal, job, *result);
   const int status = job_exit(result->state, result->outcome, result->exit);
   return status == 0 && result->results_left ? kExitError : status;
 }

@@ -15,6 +15,9 @@
 namespace baton {
 namespace {
 
+constexpr size_t kMuch = 4 << 20;      // so much waits for its reader, and the program waits too
+constexpr size_t kTooMuch = 64 << 20;  // so much of one that is to end, and the rest is lost
+
 const char* escape(Colour colour) {
   switch (colour) {
     case Colour::plain:
@@ -91,6 +94,37 @@ TerminalOptions detect_terminal(
   return options;
 }
 
+// errno of the stream, as far as it is known, or 0.
+int Terminal::write(bool is_stderr, std::string_view bytes) {
+  if (given_up_[is_stderr]) return 0;
+  if (!behind_) return write_fd(is_stderr ? options_.err_fd : options_.out_fd, bytes);
+  behind_->put(is_stderr, bytes);
+  return behind_->failed(is_stderr);
+}
+
+void Terminal::write_behind() {
+  std::lock_guard lock(mutex_);
+  behind_ = WriteBehind::start(options_.out_fd, options_.err_fd);
+}
+
+bool Terminal::behind() const {
+  std::lock_guard lock(mutex_);
+  return behind_ && behind_->waiting() > kMuch;
+}
+
+void Terminal::catch_up(const std::function<bool()>& hurried) {
+  if (!behind_) return;
+  behind_->drain(hurried);
+  std::lock_guard lock(mutex_);
+  if (out_error_ == 0) out_error_ = behind_->failed(false);
+  unread_ = unread_ || behind_->gave_up(false);
+  for (bool is_stderr : {false, true}) {
+    given_up_[is_stderr] = behind_->gave_up(is_stderr);
+    if (behind_->failed(is_stderr) != 0 || given_up_[is_stderr]) closed_[is_stderr] = true;
+  }
+  behind_.reset();
+}
+
 // errno, or 0. Who shares the stream may have made it non-blocking: then it is waited for here.
 int Terminal::write_fd(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -116,19 +150,24 @@ size_t Terminal::block_rows() const {
 }
 
 void Terminal::erase_bar() {
-  if (!block_.empty()) write_fd(options_.err_fd, fmt::format("\x1b[{}A\x1b[J", block_rows()));
+  if (!block_.empty()) write(true, fmt::format("\x1b[{}A\x1b[J", block_rows()));
   block_.clear();
-  if (bar_shown_) write_fd(options_.err_fd, "\r\x1b[K");
+  if (bar_shown_) write(true, "\r\x1b[K");
   bar_shown_ = false;
 }
 
 bool Terminal::pass(bool is_stderr, std::string_view bytes) {
   std::lock_guard lock(mutex_);
   if (closed_[is_stderr] || bytes.empty()) return !closed_[is_stderr];
+  if (behind_ && behind_->waiting() + bytes.size() > kTooMuch) {
+    unread_ = unread_ || !is_stderr;
+    return true;
+  }
   erase_bar();
   if (is_stderr ? options_.err_is_terminal : options_.out_is_terminal)
     middle_of_line_ = bytes.back() != '\n';
-  const int failed = write_fd(is_stderr ? options_.err_fd : options_.out_fd, bytes);
+  int failed = behind_ ? behind_->failed(is_stderr) : 0;
+  if (failed == 0) failed = write(is_stderr, bytes);
   closed_[is_stderr] = failed != 0;
   if (!is_stderr && out_error_ == 0) out_error_ = failed;
   return failed == 0;
@@ -136,6 +175,9 @@ bool Terminal::pass(bool is_stderr, std::string_view bytes) {
 
 std::optional<Error> Terminal::lost_output() const {
   std::lock_guard lock(mutex_);
+  if (unread_)
+    return Error{Code::permanent, "cannot write all of the output: nobody has read it in time",
+                 "`baton logs` shows what a job has printed"};
   if (out_error_ == 0 || out_error_ == EPIPE) return std::nullopt;
   return errno_error(out_error_, "write all of the output");
 }
@@ -156,7 +198,7 @@ void Terminal::insist(const std::string& line) {
   erase_bar();
   if (middle_of_line_ && options_.err_is_terminal) text.insert(0, "\n");
   middle_of_line_ = false;
-  write_fd(options_.err_fd, text);
+  write(true, text);
 }
 
 void Terminal::fail(const Error& error) {
@@ -172,13 +214,14 @@ std::string Terminal::paint(Colour colour, const std::string& text, bool on_stde
 void Terminal::bar(const std::string& line) {
   if (!options_.err_is_terminal || !options_.moves || talk_ == Talk::quiet) return;
   std::lock_guard lock(mutex_);
+  if (behind_ && behind_->waiting() > kMuch) return;
   if (line.empty() || middle_of_line_) {
     erase_bar();
     return;
   }
   bar_shown_ = true;
   const auto width = static_cast<size_t>(options_.size().width - 1);
-  write_fd(options_.err_fd, "\r" + cut(line, width) + "\x1b[K");
+  write(true, "\r" + cut(line, width) + "\x1b[K");
 }
 
 void Terminal::block(const std::vector<std::string>& lines) {
@@ -194,7 +237,7 @@ void Terminal::block(const std::vector<std::string>& lines) {
     block_.push_back(columns_of(shown));
     text += shown + "\n";
   }
-  write_fd(options_.err_fd, text);
+  write(true, text);
 }
 
 void TerminalProgress::update(const std::string& what, uint64_t done, uint64_t total,

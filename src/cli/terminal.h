@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/result.h"
+#include "cli/write_behind.h"
 #include "os/clock.h"
 
 namespace baton {
@@ -48,7 +50,8 @@ TerminalOptions detect_terminal(
 // visible, and lines behind the first one (an error's hint) are set in.
 std::string shown_lines(const std::string& text);
 
-// Thread-safe. Writes directly, without buffers, so that both streams stay in order on a terminal.
+// Thread-safe. Writes directly, without buffers, so that both streams stay in order on a terminal;
+// between write_behind() and catch_up() a thread does so, in the same order.
 class Terminal {
  public:
   Terminal(const TerminalOptions& options, Clock& clock) : options_(options), clock_(clock) {}
@@ -73,11 +76,19 @@ class Terminal {
   // are not shown together.
   void block(const std::vector<std::string>& lines);
 
+  // From here on nothing that is printed or said waits for whoever reads it.
+  void write_behind();
+  // True while much waits to be read.
+  bool behind() const;
+  // Waits until all is written; once `hurried` says true, only as long as it is read. Writes
+  // directly again.
+  void catch_up(const std::function<bool()>& hurried);
+
   const TerminalOptions& options() const { return options_; }
   Clock& clock() { return clock_; }
   void set_talk(Talk talk) { talk_ = talk; }
-  // Why something that was to be written to stdout is lost: its disk is full, say. None where it
-  // was closed by whoever reads it: that is an answer too.
+  // Why something that was to be written to stdout is lost: its disk is full, say, or nobody has
+  // read it in time. None where it was closed by whoever reads it: that is an answer too.
   std::optional<Error> lost_output() const;
   // True where say() prints.
   bool talks() const;
@@ -85,6 +96,7 @@ class Terminal {
  private:
   void erase_bar();
   size_t block_rows() const;
+  int write(bool is_stderr, std::string_view bytes);
   static int write_fd(int fd, std::string_view bytes);
 
   const TerminalOptions options_;
@@ -96,6 +108,9 @@ class Terminal {
   std::vector<size_t> block_;    // the width of each line shown
   bool middle_of_line_ = false;  // of the program's output on the terminal
   bool closed_[2] = {false, false};
+  bool unread_ = false;  // some of what was to go to stdout
+  bool given_up_[2] = {false, false};
+  std::unique_ptr<WriteBehind> behind_;
 };
 
 // Progress as a bar on stderr's terminal; nothing is drawn elsewhere. The bar appears when

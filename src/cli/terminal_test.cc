@@ -98,6 +98,95 @@ TEST_F(TerminalTest, WaitsForAStreamThatDoesNotBlock) {
   EXPECT_FALSE(terminal.lost_output());
 }
 
+// A pipe that is full and that nobody reads.
+class FullPipe {
+ public:
+  FullPipe() {
+    int ends[2];
+    EXPECT_EQ(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    reader_.reset(ends[0]);
+    writer_.reset(ends[1]);
+    const std::string much(1 << 20, 'x');
+    EXPECT_GT(::write(fd(), much.data(), much.size()), 0);
+    fcntl(fd(), F_SETFL, 0);
+  }
+  int fd() const { return writer_.get(); }
+
+ private:
+  Fd reader_, writer_;
+};
+
+TEST_F(TerminalTest, WritingBehindWaitsForNobody) {
+  FullPipe pipe;
+  options_.out_fd = pipe.fd();
+  Terminal terminal(options_, clock_);
+  terminal.write_behind();
+  EXPECT_TRUE(terminal.pass(false, "never read"));
+  terminal.insist("said");
+  EXPECT_FALSE(terminal.behind());
+  EXPECT_TRUE(terminal.pass(false, std::string(5 << 20, 'x')));
+  EXPECT_TRUE(terminal.behind());
+  terminal.catch_up([] { return true; });
+  EXPECT_EQ(err(), "baton: said\n");
+  ASSERT_TRUE(terminal.lost_output());
+  EXPECT_EQ(terminal.lost_output()->message,
+            "cannot write all of the output: nobody has read it in time");
+  terminal.print("it does not wait now either");
+  terminal.fail({Code::invalid, "directly", ""});
+  EXPECT_EQ(err(), "baton: said\nbaton: directly\n");
+}
+
+TEST_F(TerminalTest, NeitherStreamIsWaitedForOnceItIsGivenUp) {
+  FullPipe pipe;
+  options_.out_fd = options_.err_fd = pipe.fd();
+  Terminal terminal(options_, clock_);
+  terminal.write_behind();
+  terminal.pass(false, "never read");
+  terminal.insist("nor this");
+  terminal.catch_up([] { return true; });
+  terminal.insist("nor that");
+}
+
+TEST_F(TerminalTest, WritingBehindLosesNothingThatIsRead) {
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  Fd reader(ends[0]), writer(ends[1]);
+  options_.out_fd = options_.err_fd = writer.get();
+  Terminal terminal(options_, clock_);
+  terminal.write_behind();
+  std::string expected;
+  for (int i = 0; i < 1'000; ++i) {
+    const std::string line = std::to_string(i) + std::string(1'000, 'x') + "\n";
+    terminal.pass(i % 2 == 0, line);
+    expected += line;
+  }
+  std::string got;
+  std::thread slow([&] {
+    char buffer[10'000];
+    while (got.size() < expected.size()) {
+      ssize_t n = ::read(reader.get(), buffer, sizeof buffer);
+      if (n <= 0) return;
+      got.append(buffer, static_cast<size_t>(n));
+    }
+  });
+  terminal.catch_up([] { return false; });
+  slow.join();
+  EXPECT_TRUE(got == expected);
+  EXPECT_FALSE(terminal.lost_output());
+}
+
+TEST_F(TerminalTest, WritingBehindTellsWhenAStreamFails) {
+  Fd full = open_file("/dev/full", O_WRONLY).value();
+  options_.out_fd = full.get();
+  Terminal terminal(options_, clock_);
+  terminal.write_behind();
+  terminal.pass(false, "x");
+  terminal.catch_up([] { return false; });
+  ASSERT_TRUE(terminal.lost_output());
+  EXPECT_EQ(terminal.lost_output()->code, Code::no_space);
+  EXPECT_FALSE(terminal.pass(false, "y"));
+}
+
 TEST(ShownLines, SetsInAHintAndShowsControlCharacters) {
   EXPECT_EQ(shown_lines("it broke\n  mend it"), "it broke\n  mend it");
   EXPECT_EQ(shown_lines("a\x1b[2J\nbaton: forged"), "a\\x1b[2J\n  baton: forged");
