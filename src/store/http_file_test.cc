@@ -141,6 +141,10 @@ TEST_F(HttpFileTest, ARangeEndsWithTheFile) {
     return TestReply{.status = 206, .body = "nt", .headers = {{"Content-Range", "Bytes 5-6/7"}}};
   });
   EXPECT_EQ(*read(*file(), BucketRange{5, 10}), "nt");
+  script([&](const TestRequest&) {
+    return TestReply{.status = 206, .headers = {{"Content-Range", "bytes 7-6/7"}}};
+  });
+  EXPECT_EQ(*read(*file(), BucketRange{7, 10}), "");
 }
 
 TEST_F(HttpFileTest, WithoutHeadTheFirstByteTells) {
