@@ -23,7 +23,7 @@ baton::Params first_values(const baton::Space& space) {
     const auto& dimension = space.dimensions[i];
     params.emplace_back(dimension.name, baton::count_values(dimension) > 0
                                             ? baton::value_at(dimension, 0)
-                                            : baton::nearest_value(dimension, dimension.max));
+                                            : baton::standard_value(dimension, dimension.max));
   }
   return params;
 }
