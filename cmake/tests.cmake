@@ -17,7 +17,7 @@ add_custom_target(unit_tests DEPENDS ${unit_tests})
 # PID 1 of the containers that the engines' tests start.
 set(src ${CMAKE_SOURCE_DIR}/src)
 add_executable(pid1_for_tests ${CMAKE_SOURCE_DIR}/tests/pid1_main.cc ${src}/engine/pid1.cc ${src}/os/files.cc
-               ${src}/os/remove_tree.cc ${src}/base/result.cc ${src}/base/text.cc ${CMAKE_SOURCE_DIR}/cmake/fmt.cc)
+               ${src}/os/remove_tree.cc ${src}/base/ids.cc ${src}/base/result.cc ${src}/base/text.cc ${CMAKE_SOURCE_DIR}/cmake/fmt.cc)
 target_include_directories(pid1_for_tests PRIVATE ${src})
 target_compile_options(pid1_for_tests PRIVATE -fno-sanitize=all)
 target_link_options(pid1_for_tests PRIVATE -fno-sanitize=all -static)
