@@ -12,6 +12,7 @@
 #include "base/crc32c.h"
 #include "base/text.h"
 #include "net/test_server.h"
+#include "store/bucket_heeds.h"
 #include "store/bucket_store.h"
 
 namespace baton {
@@ -351,17 +352,7 @@ TEST_F(AzureBucketTest, NamesAreTakenAsTheyStand) {
 }
 
 TEST_F(AzureBucketTest, ARequestHeedsACancellation) {
-  server_.set_script([](const TestRequest&) { return TestReply{.delay_ms = 10'000}; });
-  auto own = bucket();
-  Cancel cancel;
-  cancel.set();
-  {
-    Bucket::Heeding heeding(*own, cancel);
-    EXPECT_TRUE(own->head("k").is(Code::cancelled));
-    EXPECT_TRUE(
-        own->get("k", {}, "", [](std::string_view) { return Status(); }).is(Code::cancelled));
-  }
-  EXPECT_EQ(own->cancel(), nullptr);
+  expect_heeds_cancellation(server_, *bucket());
 }
 
 TEST_F(AzureBucketTest, AHierarchicalNamespaceIsRefused) {

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "net/test_server.h"
+#include "store/bucket_heeds.h"
 #include "store/bucket_store.h"
 #include "store/gcs_errors.h"
 
@@ -65,19 +66,7 @@ class GcsBucketTest : public testing::Test {
   std::string body_;
 };
 
-TEST_F(GcsBucketTest, ARequestHeedsACancellation) {
-  server_.set_script([](const TestRequest&) { return TestReply{.delay_ms = 10'000}; });
-  auto own = bucket();
-  Cancel cancel;
-  cancel.set();
-  {
-    Bucket::Heeding heeding(*own, cancel);
-    EXPECT_TRUE(own->head("k").is(Code::cancelled));
-    EXPECT_TRUE(
-        own->get("k", {}, "", [](std::string_view) { return Status(); }).is(Code::cancelled));
-  }
-  EXPECT_EQ(own->cancel(), nullptr);
-}
+TEST_F(GcsBucketTest, ARequestHeedsACancellation) { expect_heeds_cancellation(server_, *bucket()); }
 
 TEST_F(GcsBucketTest, AnUploadCarriesItsConditionAndChecksum) {
   replies({{.body = R"({"generation": "1"})"}});

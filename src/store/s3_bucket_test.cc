@@ -11,6 +11,7 @@
 #include "net/http_date.h"
 #include "net/test_server.h"
 #include "os/files.h"
+#include "store/bucket_heeds.h"
 #include "store/bucket_store.h"
 #include "store/open_store.h"
 
@@ -448,19 +449,7 @@ TEST_F(S3BucketTest, ListedKeysAreDecodedAsAForm) {
   EXPECT_EQ(page->objects.at(0).key, " a+b%20 ");
 }
 
-TEST_F(S3BucketTest, ARequestHeedsACancellation) {
-  server_.set_script([](const TestRequest&) { return TestReply{.delay_ms = 10'000}; });
-  auto own = bucket();
-  Cancel cancel;
-  cancel.set();
-  {
-    Bucket::Heeding heeding(*own, cancel);
-    EXPECT_TRUE(own->head("k").is(Code::cancelled));
-    EXPECT_TRUE(
-        own->get("k", {}, "", [](std::string_view) { return Status(); }).is(Code::cancelled));
-  }
-  EXPECT_EQ(own->cancel(), nullptr);
-}
+TEST_F(S3BucketTest, ARequestHeedsACancellation) { expect_heeds_cancellation(server_, *bucket()); }
 
 TEST_F(S3BucketTest, APageThatBreaksOffIsAnError) {
   replies({{.body = "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"}});
