@@ -2,10 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <system_error>
+#include <cerrno>
 
 #include "base/text.h"
 #include "os/files.h"
+#include "os/threads.h"
 
 namespace baton {
 
@@ -32,13 +33,10 @@ void Courier::post(const Manifest& commit) {
   if (working_) return;
   working_ = true;
   wait_for_thread();  // of the time before: it is at its end
-  try {
-    thread_ = std::thread([this] { work(); });
-  } catch (const std::system_error& limit) {
-    working_ = false;
-    next_.reset();
-    tell_late(errno_error(limit.code().value(), "start a thread"));
-  }
+  if (start_thread(thread_, [this] { work(); })) return;
+  working_ = false;
+  next_.reset();
+  tell_late(errno_error(EAGAIN, "start a thread"));
 }
 
 void Courier::work() {

@@ -3,7 +3,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <system_error>
+#include "os/threads.h"
 
 namespace baton {
 
@@ -11,10 +11,7 @@ Errands::Errands() : event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) { begin(); }
 
 // Tried again with each errand: a limit on threads may have been met by somebody who is gone since.
 void Errands::begin() {
-  try {
-    thread_ = std::thread([this] { work(); });
-  } catch (const std::system_error&) {
-  }
+  start_thread(thread_, [this] { work(); });
 }
 
 Errands::~Errands() {

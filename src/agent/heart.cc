@@ -1,6 +1,6 @@
 #include "agent/heart.h"
 
-#include <system_error>
+#include "os/threads.h"
 
 namespace baton {
 
@@ -13,10 +13,7 @@ Heart::Heart(Ledger& ledger, std::string job, int attempt, std::string agent, in
                       // correctness
     }
   };
-  try {
-    thread_ = std::thread(std::move(beat));
-  } catch (const std::system_error&) {  // a limit on threads
-  }
+  start_thread(thread_, std::move(beat));
 }
 
 Heart::~Heart() {

@@ -6,7 +6,7 @@
 
 #include "base/ids.h"
 #include "control/requests.h"
-#include "control/sweep_driver.h"
+#include "control/sweep_driver_fixture.h"
 #include "ledger/commits.h"
 #include "ledger/ledger_test_support.h"
 #include "ledger/start.h"
@@ -93,13 +93,6 @@ class Population : public TrialRunner {
   Ledger& ledger_;
   Clock& clock_;
   int rounds_ = 0;
-};
-
-class NoView : public SweepView {
- public:
-  void event(const SweepEvent&, const SweepState&) override {}
-  void tick(const SweepState&, size_t) override {}
-  void tell(const std::string&) override {}
 };
 
 class SweepCopies : public testing::Test {

@@ -7,11 +7,11 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <thread>
 
 #include "base/result.h"
 #include "os/clock.h"
+#include "os/threads.h"
 
 namespace baton {
 
@@ -127,16 +127,14 @@ class RenewedCredentials : public CredentialSource<Credentials> {
   void renew() {
     if (renewing_.joinable()) renewing_.join();
     fetching_ = true;
-    try {
-      renewing_ = std::thread([this] {
-        std::unique_lock lock(mutex_);
-        auto ignored = fetch(lock);  // should it fail, the old ones are used on
-        (void)ignored;
-      });
-    } catch (const std::system_error&) {  // no room for a thread, as in a container with a limit
-      fetching_ = false;
-      asked_at_ = clock_.mono_ms();
-    }
+    const bool begun = start_thread(renewing_, [this] {
+      std::unique_lock lock(mutex_);
+      auto ignored = fetch(lock);  // should it fail, the old ones are used on
+      (void)ignored;
+    });
+    if (begun) return;
+    fetching_ = false;
+    asked_at_ = clock_.mono_ms();
   }
 
   Result<Credentials> take(Result<Credentials> found) {

@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <csignal>
-#include <system_error>
+
+#include "os/threads.h"
 
 namespace baton {
 
@@ -13,12 +14,9 @@ bool WatchThread::start(std::function<void(const Cancel&)> body) {
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  try {
-    thread_ = std::thread([this, body = std::move(body)] { body(cancel_); });
-  } catch (const std::system_error&) {  // a limit on threads
-  }
+  const bool begun = start_thread(thread_, [this, body = std::move(body)] { body(cancel_); });
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return thread_.joinable();
+  return begun;
 }
 
 void WatchThread::stop() {

@@ -5,9 +5,10 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <vector>
+
+#include "os/threads.h"
 
 namespace baton {
 namespace {
@@ -35,11 +36,10 @@ class Crew {
  private:
   void start(size_t workers) {
     for (size_t worker = 0; worker < workers; ++worker) {
-      try {
-        threads_.emplace_back([this, worker] { work(static_cast<int>(worker)); });
-      } catch (const std::system_error&) {
-        return;  // a limit on threads: those that there are do all of it
-      }
+      std::thread thread;
+      if (!start_thread(thread, [this, worker] { work(static_cast<int>(worker)); }))
+        return;  // those that there are do all of it
+      threads_.push_back(std::move(thread));
     }
   }
 
